@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the pinned maps hold: keys and values, nothing else. The driver, the fallback, the controller and the tools
+ * meet here. All integers are in host order, all addresses and names in network order.
+ *
+ * Generations. The controller fills the slot (generation & 1) that nobody reads, then writes control.generation.
+ * A reader reads control once and uses its slot for every lookup; a reader in user space reads it again after
+ * copying its answer, and starts over if it moved. The writer waits a grace period before it fills the other slot.
+ */
+#ifndef ECSDNS_ABI_H
+#define ECSDNS_ABI_H
+
+#include <linux/types.h>
+#include "limits.h"
+
+enum reason {
+	REASON_GO = 0,		/* not a reason: the next stage decides */
+#define REASON(name, outcome, help) REASON_##name,
+#include "counters.def"
+#undef REASON
+	REASON_COUNT
+};
+
+/* -- control: array of one, mmap-able -- */
+struct control {
+	__u32 generation;	/* 0: nothing published yet */
+	__u32 recycled;		/* grows whenever an answer entry of the live generation is about to be reused */
+};
+
+/* -- settings: array of GENERATION_SLOTS, mmap-able -- */
+#define SETTINGS_ECS 0x1		/* server.ecs.enabled */
+#define SETTINGS_TRUST_ALL 0x2		/* every resolver is trusted: no lookup */
+struct settings {
+	__u32 flags;
+	__u32 reserved;
+	__u64 own_addresses;	/* bit (last octet & 63) of every server address: a cheap "surely not ours" for sources */
+	__u64 draw_key[2];	/* SipHash key of selection; the same on every server that shall agree */
+};
+
+/* -- addresses: hash, the server's own -- */
+struct address_key {
+	__u8 address[16];	/* IPv4 as ::ffff:a.b.c.d */
+	__u32 slot;
+};
+
+/* -- interfaces: hash by ifindex, written by the loader -- */
+struct interface {
+	__u8 macs[INTERFACE_MACS][6];
+	__u32 count;
+};
+
+/* -- names_short, names_long: hash, lowered wire name padded with zeros -> service -- */
+struct name_short_key {
+	__u8 name[NAME_SHORT_OCTETS];
+	__u32 slot;
+};
+struct name_long_key {
+	__u8 name[NAME_OCTETS_MAX + 1];
+	__u32 slot;
+};
+
+/* Types a service can have, in the order of its indices within a region. */
+enum service_type { SERVICE_A, SERVICE_AAAA, SERVICE_CNAME, SERVICE_TYPES };
+/* Answers of a service that are the same for every client; its first indices. */
+enum service_common { SERVICE_NODATA, SERVICE_ANY, SERVICE_SOA, SERVICE_NS, SERVICE_COMMON };
+
+#define SERVICE_ECS 0x1		/* client subnet is used for this name; otherwise echo/0 */
+#define SERVICE_STATIC 0x2	/* zone data stands beside it: types it lacks are the fallback's */
+struct service {
+	__u32 id;		/* stable over pushes: key of service_hits and service_names */
+	__u32 index;		/* indices[index + service_common], [index + SERVICE_COMMON + region * SERVICE_TYPES + type] */
+	__u32 ttl;		/* seconds; for readers, the answers carry their own */
+	__u16 topology;
+	__u16 regions;		/* of that topology */
+	__u8 types;		/* bit (1 << service_type): has it, for every client */
+	__u8 flags;
+	__u16 reserved;
+};
+
+/* -- topology4, topology6: LPM tries, one entry per edge (see select.h for how they are read) -- */
+#define TOPOLOGY_TRUST 0	/* reserved topology: region 1 where resolvers are trusted, 0 elsewhere */
+#define TOPOLOGY_KEY_BITS 32	/* slot and topology stand before the address in a key's prefix length */
+struct topology4_key {
+	__u32 prefixlen;	/* TOPOLOGY_KEY_BITS + length */
+	__u16 slot;
+	__u16 topology;
+	__u8 address[4];
+};
+struct topology6_key {
+	__u32 prefixlen;
+	__u16 slot;
+	__u16 topology;
+	__u8 address[16];
+};
+struct topology4_entry {
+	__u8 target[4];		/* the next node below, if target_length is not 0 */
+	__u32 region_id;	/* stable over pushes: key of region_hits and region_names */
+	__u16 region;		/* number within the topology, for indices */
+	__u8 length;		/* the entry's own length, which is the scope where nothing is below */
+	__u8 target_length;
+};
+struct topology6_entry {
+	__u8 target[16];
+	__u32 region_id;
+	__u16 region;
+	__u8 length;
+	__u8 target_length;
+};
+
+/* -- indices: mmap-able array of __u32, answer numbers; slot s owns [s * entries / 2, (s + 1) * entries / 2) -- */
+#define ANSWER_NONE 0		/* no entry: the query is the fallback's */
+
+/* -- answers: mmap-able array of immutable entries, halved like indices -- */
+enum answer_method {
+	ANSWER_ALL,		/* `send` of `count` records in order, from a drawn start if send < count */
+	ANSWER_WEIGHTED,	/* one record: the first whose __u32 threshold in octets[0..] is above the draw */
+	ANSWER_HASH,		/* one record: octets[draw & 255], the draw made of the client's block */
+};
+struct answer {
+	__u16 count;		/* records in the entry; 0: a negative answer, whose scope is always 0 */
+	__u16 send;		/* records in one reply */
+	__u16 stride;		/* octets of one record, all alike */
+	__u16 records;		/* where in octets[] they begin */
+	__u16 tail;		/* where the authority and additional records begin */
+	__u16 tail_length;
+	__u16 authority;	/* records in the tail, by section */
+	__u16 additional;
+	__u8 method;
+	__u8 reserved[7];
+	__u8 octets[ANSWER_OCTETS];	/* choice table, records with owner 0xc00c (the question), tail */
+	__u8 slack[8];		/* copying goes eight octets at a time */
+};
+
+/*
+ * -- counters: per-CPU array of one; fallback_counters: mmap-able array, an entry a worker, so that nobody needs an
+ * atomic. One named field a reason: array keys cannot be enums to BTF, and this way bpftool prints the names.
+ */
+struct reasons {
+#define REASON(name, outcome, help) __u64 name;
+#include "counters.def"
+#undef REASON
+};
+/* Where a reason is counted. */
+static inline __u64 *reasons_at(struct reasons *reasons, __u64 reason)
+{
+	return (__u64 *)reasons + reason - 1;
+}
+
+/* -- service_hits, region_hits: per-CPU arrays by id -- */
+struct counter {
+	__u64 packets;
+};
+
+/* -- service_names, region_names: hash by id -- */
+struct service_name {
+	char name[NAME_TEXT_OCTETS];
+};
+struct region_name {
+	char topology[REGION_TEXT_OCTETS];
+	char region[REGION_TEXT_OCTETS];
+};
+
+/* The layouts are an ABI: a change of any is a new ECSDNS_ABI_VERSION. */
+_Static_assert(sizeof(struct control) == 8, "ABI");
+_Static_assert(sizeof(struct settings) == 32, "ABI");
+_Static_assert(sizeof(struct address_key) == 20, "ABI");
+_Static_assert(sizeof(struct interface) == 52, "ABI");
+_Static_assert(sizeof(struct name_short_key) == 64, "ABI");
+_Static_assert(sizeof(struct name_long_key) == 260, "ABI");
+_Static_assert(sizeof(struct service) == 20, "ABI");
+_Static_assert(sizeof(struct topology4_key) == 12, "ABI");
+_Static_assert(sizeof(struct topology6_key) == 24, "ABI");
+_Static_assert(sizeof(struct topology4_entry) == 12, "ABI");
+_Static_assert(sizeof(struct topology6_entry) == 24, "ABI");
+_Static_assert(sizeof(struct answer) == 2080, "ABI");
+_Static_assert(sizeof(struct reasons) == (REASON_COUNT - 1) * sizeof(__u64), "ABI");
+_Static_assert(sizeof(struct service_name) == 256, "ABI");
+_Static_assert(sizeof(struct region_name) == 128, "ABI");
+
+#endif

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* What the loader needs to know of a network interface: its MAC addresses, and what stands in the program's way. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tools/loader/loader.h"
+
+/* A frame, the XDP headroom of 256 and the kernel's skb_shared_info of 320 octets share one page. */
+#define NATIVE_MTU_MAX 3498
+
+static int interface_ioctl(const char *name, unsigned long request, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), code;
+
+	if (fd < 0)
+		return -errno;
+	strncpy(ifr->ifr_name, name, IFNAMSIZ - 1);
+	code = ioctl(fd, request, ifr) ? -errno : 0;
+	close(fd);
+	return code;
+}
+
+int interface_find(const char *name)
+{
+	unsigned int ifindex = if_nametoindex(name);
+
+	if (ifindex)
+		return ifindex;
+	fprintf(stderr, "ecsdns-loader: no such interface: %s; `ip link` lists them\n", name);
+	return -ENODEV;
+}
+
+int interface_register(const struct loader *loader, const char *name, int ifindex)
+{
+	struct interface entry = {};
+	struct tables tables;
+	struct ifreq ifr = {};
+	char error[512];
+	int code;
+
+	code = interface_ioctl(name, SIOCGIFHWADDR, &ifr);
+	if (code) {
+		fprintf(stderr, "ecsdns-loader: MAC address of %s: %s\n", name, strerror(-code));
+		return code;
+	}
+	memcpy(entry.macs[0], ifr.ifr_hwaddr.sa_data, 6);
+	memcpy(entry.macs[1], loader->macs, sizeof(loader->macs[0]) * loader->mac_count);
+	entry.count = 1 + loader->mac_count;
+	code = tables_open(&tables, loader->pins, TABLES_WRITE, error, sizeof(error));
+	if (code) {
+		fprintf(stderr, "ecsdns-loader: %s\n", error);
+	} else if (bpf_map_update_elem(tables.fd[TABLE_interfaces], &ifindex, &entry, BPF_ANY)) {
+		code = -errno;
+		fprintf(stderr, "ecsdns-loader: table interfaces: %s\n", strerror(errno));
+	}
+	tables_close(&tables);
+	return code;
+}
+
+void interface_forget(const struct loader *loader, int ifindex)
+{
+	struct tables tables;
+	char error[512];
+
+	if (!tables_open(&tables, loader->pins, TABLES_WRITE, error, sizeof(error)))
+		bpf_map_delete_elem(tables.fd[TABLE_interfaces], &ifindex);	/* absent: as wished */
+	tables_close(&tables);
+}
+
+static void finding(FILE *to, json_t *into, const char *name, const char *what, const char *mend)
+{
+	if (to)
+		fprintf(to, "%s: %s\n  mend: %s\n", name, what, mend);
+	if (into)
+		json_array_append_new(into, json_pack("{s:s, s:s, s:s}", "interface", name, "finding", what, "mend", mend));
+}
+
+static void warn_offloads(const char *name, FILE *to, json_t *into)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq ifr = { .ifr_data = (void *)&flags };
+	char mend[128];
+
+	if (interface_ioctl(name, SIOCETHTOOL, &ifr))
+		return;
+	if (flags.data & ETH_FLAG_RXVLAN) {
+		snprintf(mend, sizeof(mend), "ethtool -K %s rxvlan off, if tagged queries arrive here", name);
+		finding(to, into, name, "receive VLAN offload strips tags before the program sees them, so answers to tagged "
+			"queries would leave untagged", mend);
+	}
+	if (flags.data & ETH_FLAG_LRO) {
+		snprintf(mend, sizeof(mend), "ethtool -K %s lro off", name);
+		finding(to, into, name, "large receive offload keeps most drivers from native mode", mend);
+	}
+}
+
+static void warn_queues(const char *name, FILE *to, json_t *into)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq ifr = { .ifr_data = (void *)&channels };
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int have, most;
+	char what[128], mend[128];
+
+	if (interface_ioctl(name, SIOCETHTOOL, &ifr))
+		return;
+	have = channels.combined_count + channels.rx_count;
+	most = channels.max_combined ? channels.max_combined : channels.max_rx;
+	if (!have || have >= (unsigned long)cpus || have >= most)
+		return;
+	snprintf(what, sizeof(what), "%u receive queues for %ld CPUs: as many CPUs answer", have, cpus);
+	snprintf(mend, sizeof(mend), "ethtool -L %s %s %u", name, channels.max_combined ? "combined" : "rx",
+		 most < cpus ? most : (unsigned int)cpus);
+	finding(to, into, name, what, mend);
+}
+
+static void warn_link(const char *name, FILE *to, json_t *into)
+{
+	struct ifreq ifr = {};
+	char what[160], mend[128];
+
+	if (!interface_ioctl(name, SIOCGIFMTU, &ifr) && ifr.ifr_mtu > NATIVE_MTU_MAX) {
+		snprintf(what, sizeof(what), "MTU %d is beyond what most drivers hold in one buffer: native mode will be refused",
+			 ifr.ifr_mtu);
+		snprintf(mend, sizeof(mend), "ip link set dev %s mtu %d", name, NATIVE_MTU_MAX);
+		finding(to, into, name, what, mend);
+	}
+	memset(&ifr, 0, sizeof(ifr));
+	if (interface_ioctl(name, SIOCGIFFLAGS, &ifr))
+		return;
+	if (ifr.ifr_flags & IFF_SLAVE)
+		finding(to, into, name, "is a port of a bond, and the bond's other ports would not answer",
+			"attach to the bond itself; its driver passes the program on");
+	if (!(ifr.ifr_flags & IFF_UP)) {
+		snprintf(mend, sizeof(mend), "ip link set dev %s up", name);
+		finding(to, into, name, "is down", mend);
+	}
+}
+
+void interface_warn(const char *name, FILE *to, json_t *into)
+{
+	warn_link(name, to, into);
+	warn_offloads(name, to, into);
+	warn_queues(name, to, into);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The tables as the stages see them from user space: the lookups that maps/select.h asks for, through system calls for
+ * hashes and tries and through mmap for arrays. Include it where the stages run (the fallback, ecsctl explain).
+ *
+ * Use: lookup_begin(); the stages; lookup_answer(); lookup_is_whole() - and from the start again if it says no.
+ */
+#ifndef ECSDNS_USER_LOOKUP_H
+#define ECSDNS_USER_LOOKUP_H
+
+#include <bpf/bpf.h>
+#include <string.h>
+
+#include "maps/answer.h"
+#include "user/common/tables.h"
+
+struct lookup {
+	const struct tables *tables;
+	uint64_t control;	/* as read at the beginning */
+	uint32_t slot;
+	struct settings settings;
+	struct service service;
+	struct topology4_entry entry4;
+	struct topology6_entry entry6;
+	struct answer answer;
+};
+
+/* Reads the generation for this query. Returns REASON_GO, or REASON_NO_GENERATION if nothing has been published. */
+static inline int lookup_begin(struct lookup *lookup, const struct tables *tables)
+{
+	lookup->tables = tables;
+	lookup->control = tables_control(tables);
+	lookup->slot = tables_generation(lookup->control) % GENERATION_SLOTS;
+	lookup->settings = tables->settings[lookup->slot];
+	return tables_generation(lookup->control) ? REASON_GO : REASON_NO_GENERATION;
+}
+
+/* Did the generation stand still since lookup_begin()? Only then are the copies of one configuration, and whole. */
+static inline int lookup_is_whole(const struct lookup *lookup)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return tables_control(lookup->tables) == lookup->control;
+}
+
+static inline const struct settings *lookup_settings(struct lookup *lookup)
+{
+	return &lookup->settings;
+}
+
+static inline const struct service *lookup_service(struct lookup *lookup, const union name_key *key, int is_long)
+{
+	int fd = lookup->tables->fd[is_long ? TABLE_names_long : TABLE_names_short];
+	const void *in = is_long ? (const void *)&key->in_long : (const void *)&key->in_short;
+
+	return bpf_map_lookup_elem(fd, in, &lookup->service) ? NULL : &lookup->service;
+}
+
+static inline const struct topology4_entry *lookup_topology4(struct lookup *lookup, __u16 topology,
+							      const __u8 *address)
+{
+	struct topology4_key key = {
+		.prefixlen = TOPOLOGY_KEY_BITS + 32, .slot = lookup->slot, .topology = topology,
+	};
+
+	memcpy(key.address, address, sizeof(key.address));
+	return bpf_map_lookup_elem(lookup->tables->fd[TABLE_topology4], &key, &lookup->entry4) ? NULL : &lookup->entry4;
+}
+
+static inline const struct topology6_entry *lookup_topology6(struct lookup *lookup, __u16 topology,
+							      const __u8 *address)
+{
+	struct topology6_key key = {
+		.prefixlen = TOPOLOGY_KEY_BITS + 128, .slot = lookup->slot, .topology = topology,
+	};
+
+	memcpy(key.address, address, sizeof(key.address));
+	return bpf_map_lookup_elem(lookup->tables->fd[TABLE_topology6], &key, &lookup->entry6) ? NULL : &lookup->entry6;
+}
+
+static inline __u32 lookup_index(struct lookup *lookup, __u32 index)
+{
+	if (index >= lookup->tables->entries[TABLE_indices])
+		return ANSWER_NONE;
+	return __atomic_load_n(tables_index(lookup->tables, index), __ATOMIC_ACQUIRE);
+}
+
+/* A copy of the entry, to be written out only if lookup_is_whole() says that it was not reused meanwhile. */
+static inline const struct answer *lookup_answer(struct lookup *lookup, __u32 number)
+{
+	if (number == ANSWER_NONE || number >= lookup->tables->entries[TABLE_answers])
+		return NULL;
+	memcpy(&lookup->answer, &lookup->tables->answers[number], sizeof(lookup->answer));
+	return &lookup->answer;
+}
+
+#endif

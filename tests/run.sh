@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# usage: tests/run.sh TEST...
+#
+# Runs test programs that print TAP, one after the other, with a line for each and the whole output of those that
+# failed. Everything they print is kept in build/logs/. Last line: "N passed, N failed, N skipped".
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+logs=$root/build/logs
+passed=0 failed=0 skipped=0
+
+run_one()
+{
+	local test=$1 log status ok not_ok skips started=$SECONDS
+
+	log=$logs/$(basename "${test%% *}").log
+	# shellcheck disable=SC2086
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" $test >"$log" 2>&1 </dev/null
+	status=$?
+	skips=$(grep -cE '^ok .*# SKIP' "$log")
+	ok=$(($(grep -cE '^ok ' "$log") - skips))
+	not_ok=$(grep -cE '^not ok ' "$log")
+	if [ $((ok + not_ok + skips)) -eq 0 ] || { [ $status -ne 0 ] && [ "$not_ok" -eq 0 ]; }; then
+		not_ok=$((not_ok + 1))
+		echo "not ok - $test ended with status $status" >>"$log"
+	fi
+	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
+	printf '%-28s %5d passed %3d failed %3d skipped %4d s\n' "$(basename "${test%% *}")" "$ok" "$not_ok" "$skips" \
+		$((SECONDS - started))
+	grep -E '^ok .*# SKIP|^# !' "$log" | sed 's/^/    /'
+	[ "$not_ok" -eq 0 ] || { echo "    --- the whole of $log:"; tail -n 200 "$log" | sed 's/^/    /'; }
+}
+
+mkdir -p "$logs"
+for test in "$@"; do
+	run_one "$test"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

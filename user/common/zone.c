@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
+#include <libknot/dname.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maps/limits.h"
+#include "user/common/zone_tree.h"
+
+#define ZONE_SLOTS_FIRST 64
+
+/* -- look-ups -- */
+
+/* Label offsets of a name, the leftmost first, without the root. Returns how many. */
+static unsigned int name_labels(const uint8_t *name, uint8_t offsets[NAME_LABELS_MAX])
+{
+	unsigned int count = 0, at = 0;
+
+	while (name[at] && count < NAME_LABELS_MAX) {
+		offsets[count++] = at;
+		at += name[at] + 1;
+	}
+	return count;
+}
+
+/* A child's hash is its label's octets after its parent's hash (FNV-1a): the data are the operator's, not a client's. */
+static uint32_t label_hash(uint32_t parent_hash, const uint8_t *label)
+{
+	uint32_t hash = parent_hash;
+
+	for (unsigned int i = 0; i <= label[0]; i++)
+		hash = (hash ^ label[i]) * 16777619u;
+	return hash;
+}
+
+static struct zone_node *zone_child(const struct zone *zone, const struct zone_node *parent, const uint8_t *label)
+{
+	uint32_t hash = label_hash(parent->hash, label);
+	struct zone_node *node = zone->slots[hash & (zone->slot_count - 1)];
+
+	for (; node; node = node->chain)
+		if (node->hash == hash && node->parent == parent && !memcmp(node->name, label, label[0] + 1u))
+			return node;
+	return NULL;
+}
+
+/* Goes down from the apex as far as the name's nodes exist, or to where the zone's authority ends (RFC 1034 4.3.2). */
+enum zone_match zone_find(const struct zone *zone, const uint8_t *name, struct zone_found *found)
+{
+	static const uint8_t star[] = { 1, '*' };
+	const struct zone_node *node = zone->apex, *below;
+	uint8_t offsets[NAME_LABELS_MAX];
+	unsigned int left;
+
+	found->node = NULL;
+	found->encloser = NULL;
+	if (!zone_name_within(name, zone->apex->name))
+		return ZONE_OUTSIDE;
+	for (left = name_labels(name, offsets) - zone->labels; left; left--) {
+		found->node = node;
+		if (node->flags & ZONE_NODE_DNAME)
+			return ZONE_DNAME;
+		below = zone_child(zone, node, name + offsets[left - 1]);
+		if (!below) {
+			found->encloser = node;
+			found->node = zone_child(zone, node, star);
+			return found->node ? ZONE_WILDCARD : ZONE_MISSING;
+		}
+		node = below;
+		if (node->flags & ZONE_NODE_CUT) {
+			found->node = node;
+			return ZONE_CUT;
+		}
+	}
+	found->node = node;
+	return ZONE_FOUND;
+}
+
+const struct zone_node *zone_node(const struct zone *zone, const uint8_t *name)
+{
+	const struct zone_node *node = zone->apex;
+	uint8_t offsets[NAME_LABELS_MAX];
+	unsigned int left;
+
+	if (!zone_name_within(name, node->name))
+		return NULL;
+	for (left = name_labels(name, offsets) - zone->labels; left && node; left--)
+		node = zone_child(zone, node, name + offsets[left - 1]);
+	return node;
+}
+
+const struct zone_rrset *zone_node_rrset(const struct zone_node *node, uint16_t type)
+{
+	for (unsigned int i = 0; node && i < node->rrset_count; i++)
+		if (node->rrsets[i].type == type)
+			return &node->rrsets[i];
+	return NULL;
+}
+
+const struct zone_rrset *zone_rrset(const struct zone *zone, const uint8_t *name, uint16_t type)
+{
+	return zone_node_rrset(zone_node(zone, name), type);
+}
+
+const struct zone_node *zone_apex(const struct zone *zone)
+{
+	return zone->apex;
+}
+
+/* -- making -- */
+
+struct zone *zone_new(const uint8_t *origin)
+{
+	struct zone *zone = calloc(1, sizeof(*zone));
+	uint8_t offsets[NAME_LABELS_MAX];
+
+	if (!zone)
+		return NULL;
+	zone->last = &zone->apex;
+	zone->labels = name_labels(origin, offsets);
+	zone->slot_count = ZONE_SLOTS_FIRST;
+	zone->slots = calloc(zone->slot_count, sizeof(zone->slots[0]));
+	zone->arena = arena_new();
+	if (!zone->slots || !zone->arena || !zone_node_make(zone, origin)) {
+		zone_free(zone);
+		return NULL;
+	}
+	return zone;
+}
+
+void zone_free(struct zone *zone)
+{
+	if (!zone)
+		return;
+	arena_free(zone->arena);
+	free(zone->slots);
+	free(zone);
+}
+
+/* Twice the slots. Without memory the chains just grow longer. */
+static void zone_rehash(struct zone *zone)
+{
+	size_t count = zone->slot_count * 2;
+	struct zone_node **slots = calloc(count, sizeof(slots[0])), *node;
+
+	if (!slots)
+		return;
+	for (node = zone->apex; node; node = node->next) {
+		struct zone_node **slot = &slots[node->hash & (count - 1)];
+
+		node->chain = *slot;
+		*slot = node;
+	}
+	free(zone->slots);
+	zone->slots = slots;
+	zone->slot_count = count;
+}
+
+static struct zone_node *zone_node_add(struct zone *zone, const struct zone_node *parent, const uint8_t *name)
+{
+	struct zone_node *node = arena_alloc(zone->arena, 1, sizeof(*node)), **slot;
+	size_t length = zone_name_length(name);
+	uint8_t *copy = arena_alloc(zone->arena, 1, length);
+
+	if (!node || !copy)
+		return NULL;
+	memcpy(copy, name, length);
+	node->name = copy;
+	node->name_length = length;
+	node->parent = parent;
+	node->hash = parent ? label_hash(parent->hash, name) : 2166136261u;
+	slot = &zone->slots[node->hash & (zone->slot_count - 1)];
+	node->chain = *slot;
+	*slot = node;
+	*zone->last = node;
+	zone->last = &node->next;
+	if (++zone->node_count > zone->slot_count)
+		zone_rehash(zone);
+	return node;
+}
+
+struct zone_node *zone_node_make(struct zone *zone, const uint8_t *name)
+{
+	struct zone_node *node = zone->apex, *below;
+	uint8_t offsets[NAME_LABELS_MAX];
+	unsigned int left;
+
+	if (!node)
+		return zone_node_add(zone, NULL, name);
+	for (left = name_labels(name, offsets) - zone->labels; left; left--) {
+		below = zone_child(zone, node, name + offsets[left - 1]);
+		if (!below)
+			below = zone_node_add(zone, node, name + offsets[left - 1]);
+		if (!below)
+			return NULL;
+		node = below;
+	}
+	return node;
+}
+
+int zone_add_service(struct zone *zone, const uint8_t *name)
+{
+	struct zone_node *node;
+
+	if (!zone_name_within(name, zone->apex->name))
+		return -EDOM;
+	node = zone_node_make(zone, name);
+	if (!node)
+		return -ENOMEM;
+	node->flags |= ZONE_NODE_SERVICE;
+	return 0;
+}
+
+/* -- sets -- */
+
+struct zone_set {
+	struct zone **zones;	/* by origin, as zone_origin_compare() orders */
+	size_t count, room;
+	unsigned int labels_max;	/* of any origin */
+};
+
+static int zone_origin_compare(const uint8_t *one, const uint8_t *other)
+{
+	size_t length = zone_name_length(one), other_length = zone_name_length(other);
+
+	if (length != other_length)
+		return length < other_length ? -1 : 1;
+	return memcmp(one, other, length);
+}
+
+/* Where an origin is, or would be inserted. */
+static size_t zone_set_where(const struct zone_set *set, const uint8_t *origin)
+{
+	size_t low = 0, high = set->count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (zone_origin_compare(set->zones[middle]->apex->name, origin) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct zone *zone_set_exact(const struct zone_set *set, const uint8_t *origin)
+{
+	size_t at = zone_set_where(set, origin);
+
+	if (at == set->count || zone_origin_compare(set->zones[at]->apex->name, origin))
+		return NULL;
+	return set->zones[at];
+}
+
+struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name)
+{
+	uint8_t offsets[NAME_LABELS_MAX + 1];
+	unsigned int count = name_labels(name, offsets), i;
+	struct zone *zone = NULL;
+
+	offsets[count] = zone_name_length(name) - 1;	/* the root */
+	for (i = count > set->labels_max ? count - set->labels_max : 0; i <= count && !zone; i++)
+		zone = zone_set_exact(set, name + offsets[i]);
+	return zone;
+}
+
+struct zone_set *zone_set_new(void)
+{
+	return calloc(1, sizeof(struct zone_set));
+}
+
+void zone_set_free(struct zone_set *set)
+{
+	if (!set)
+		return;
+	for (size_t i = 0; i < set->count; i++)
+		zone_free(set->zones[i]);
+	free(set->zones);
+	free(set);
+}
+
+int zone_set_add(struct zone_set *set, struct zone *zone)
+{
+	size_t at = zone_set_where(set, zone->apex->name);
+
+	if (zone_set_exact(set, zone->apex->name))
+		return -EEXIST;
+	if (set->count == set->room) {
+		size_t room = set->room ? set->room * 2 : 16;
+		struct zone **zones = realloc(set->zones, room * sizeof(zones[0]));
+
+		if (!zones)
+			return -ENOMEM;
+		set->zones = zones;
+		set->room = room;
+	}
+	memmove(&set->zones[at + 1], &set->zones[at], (set->count - at) * sizeof(set->zones[0]));
+	set->zones[at] = zone;
+	set->count++;
+	if (zone->labels > set->labels_max)
+		set->labels_max = zone->labels;
+	return 0;
+}
+
+size_t zone_set_count(const struct zone_set *set)
+{
+	return set->count;
+}
+
+struct zone *zone_set_at(const struct zone_set *set, size_t at)
+{
+	return set->zones[at];
+}
+
+/* -- names -- */
+
+size_t zone_name_length(const uint8_t *name)
+{
+	size_t at = 0;
+
+	while (name[at])
+		at += name[at] + 1;
+	return at + 1;
+}
+
+int zone_name_within(const uint8_t *name, const uint8_t *ancestor)
+{
+	size_t length = zone_name_length(name), ancestor_length = zone_name_length(ancestor), at = 0;
+
+	if (ancestor_length > length)
+		return 0;
+	while (length - at > ancestor_length)
+		at += name[at] + 1;
+	return length - at == ancestor_length && !memcmp(name + at, ancestor, ancestor_length);
+}
+
+int zone_name_parse(const char *text, uint8_t name[256])
+{
+	if (!*text || !knot_dname_from_str(name, text, KNOT_DNAME_MAXLEN))
+		return -EINVAL;
+	knot_dname_to_lower(name);
+	return 0;
+}
+
+const char *zone_name_text(const uint8_t *name, char text[1024])
+{
+	if (!knot_dname_to_str(text, name, 1024))
+		strcpy(text, "?");
+	return text;
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "user/controller/choose.h"
+
+#include <stdio.h>
+
+const char *const choose_type_names[SERVICE_TYPES] = {
+	[SERVICE_A] = "A", [SERVICE_AAAA] = "AAAA", [SERVICE_CNAME] = "CNAME",
+};
+
+/* -- members and pools -- */
+
+bool choose_member_fits(const struct config_pool *pool, const struct config_member *member, enum service_type type)
+{
+	bool chosen_by_weight = pool->method == CONFIG_METHOD_weighted || pool->method == CONFIG_METHOD_hash;
+
+	return member->address.length == (type == SERVICE_A ? 4 : type == SERVICE_AAAA ? 16 : 0) &&
+	       (member->weight || !chosen_by_weight);
+}
+
+bool choose_member_up(const struct config_pool *pool, size_t member, const struct health *health)
+{
+	size_t number = pool->first_member + member;
+
+	return pool->check == CONFIG_NONE || !health || !health->down || number >= health->count ||
+	       !health->down[number];
+}
+
+bool choose_pool_has(const struct config_pool *pool, enum service_type type)
+{
+	return choose_pool_up(pool, type, NULL);
+}
+
+bool choose_pool_up(const struct config_pool *pool, enum service_type type, const struct health *health)
+{
+	if (pool->cname)
+		return true;
+	for (size_t i = 0; i < pool->member_count; i++)
+		if (choose_member_fits(pool, &pool->members[i], type) && choose_member_up(pool, i, health))
+			return true;
+	return false;
+}
+
+/* -- what exists -- */
+
+/* Counts the pools of a service that can ever answer, by kind. */
+static void pools_count(const struct config *config, const struct config_service *service, size_t *cnames,
+			size_t *others)
+{
+	const struct config_topology *topology = &config->topologies[service->topology];
+	const struct config_preference *preference;
+
+	*cnames = *others = 0;
+	for (size_t i = 0; i < topology->region_count; i++) {
+		preference = &service->regions[i];
+		for (size_t j = 0; j < preference->count; j++)
+			(*(config->pools[preference->pools[j]].cname ? cnames : others))++;
+	}
+	if (service->when_all_down == CONFIG_ALL_DOWN_pool)
+		(*(config->pools[service->all_down_pool].cname ? cnames : others))++;
+}
+
+bool choose_any_cname(const struct config *config, const struct config_service *service)
+{
+	size_t cnames, others;
+
+	pools_count(config, service, &cnames, &others);
+	return cnames;
+}
+
+bool choose_all_cname(const struct config *config, const struct config_service *service)
+{
+	size_t cnames, others;
+
+	pools_count(config, service, &cnames, &others);
+	return !others;
+}
+
+/* The first of the region's pools that has the type; CONFIG_NONE if none. */
+static uint32_t region_pool(const struct config *config, const struct config_preference *preference,
+			    enum service_type type)
+{
+	for (size_t i = 0; i < preference->count; i++)
+		if (choose_pool_has(&config->pools[preference->pools[i]], type))
+			return preference->pools[i];
+	return CONFIG_NONE;
+}
+
+/* Up to ten of the regions that cannot give the type, for people. */
+static void regions_text(const struct config *config, const struct config_service *service, enum service_type type,
+			 char *text, size_t room)
+{
+	const struct config_topology *topology = &config->topologies[service->topology];
+	size_t used = 0, named = 0;
+
+	for (size_t i = 0; i < topology->region_count && used < room; i++) {
+		if (region_pool(config, &service->regions[i], type) != CONFIG_NONE)
+			continue;
+		if (named++ == 10) {
+			snprintf(text + used, room - used, ", ...");
+			break;
+		}
+		used += snprintf(text + used, room - used, "%s%s", named > 1 ? ", " : "", topology->regions[i].name);
+	}
+}
+
+static bool type_exists(const struct config *config, const struct config_service *service, enum service_type type,
+			struct faults *faults)
+{
+	const struct config_topology *topology = &config->topologies[service->topology];
+	const struct config_pool *all_down = service->when_all_down == CONFIG_ALL_DOWN_pool ?
+					     &config->pools[service->all_down_pool] : NULL;
+	size_t with = 0, giver = 0;
+	char regions[REGION_TEXT_OCTETS * 12];
+
+	for (size_t i = 0; i < topology->region_count; i++) {
+		if (region_pool(config, &service->regions[i], type) == CONFIG_NONE)
+			continue;
+		giver = with++ ? giver : i;
+	}
+	if (!with)
+		return false;
+	if (with < topology->region_count) {
+		regions_text(config, service, type, regions, sizeof(regions));
+		faults_error(faults, &service->place, "service %s: region %s has %s records (pool %s), but no pool of these "
+			     "regions has any: %s; a type must exist for every client or for none: give their pools %s "
+			     "members, or list a pool that has them", service->name.text, topology->regions[giver].name,
+			     choose_type_names[type], config->pools[region_pool(config, &service->regions[giver], type)].name,
+			     regions, choose_type_names[type]);
+	}
+	if (all_down && !choose_pool_has(all_down, type))
+		faults_error(faults, &service->all_down_place, "service %s has %s records, but its pool for when all are down, "
+			     "%s, has none: a type must not vanish with health", service->name.text,
+			     choose_type_names[type], all_down->name);
+	return true;
+}
+
+uint8_t choose_types(const struct config *config, const struct config_service *service, struct faults *faults)
+{
+	uint8_t types = 0;
+
+	if (type_exists(config, service, SERVICE_A, faults))
+		types |= 1 << SERVICE_A;
+	if (type_exists(config, service, SERVICE_AAAA, faults))
+		types |= 1 << SERVICE_AAAA;
+	if (choose_all_cname(config, service))
+		types |= 1 << SERVICE_CNAME;
+	return types;
+}
+
+/* -- who answers -- */
+
+static bool region_down(const struct config *config, const struct config_preference *preference, enum service_type type,
+			const struct health *health)
+{
+	for (size_t i = 0; i < preference->count; i++)
+		if (choose_pool_up(&config->pools[preference->pools[i]], type, health))
+			return false;
+	return true;
+}
+
+bool choose_all_down(const struct config *config, const struct config_service *service, enum service_type type,
+		     const struct health *health)
+{
+	for (size_t i = 0; i < config->topologies[service->topology].region_count; i++)
+		if (!region_down(config, &service->regions[i], type, health))
+			return false;
+	return true;
+}
+
+/*
+ * `nodata` while another region is up would make existence depend on the client: until the last region is down, such
+ * a region is served as if it were up.
+ */
+static struct compiled_reason pool_for_down(const struct config *config, const struct config_service *service,
+					    uint32_t region, enum service_type type, bool all_down)
+{
+	if (service->when_all_down == CONFIG_ALL_DOWN_pool)
+		return (struct compiled_reason){service->all_down_pool, COMPILED_ALL_DOWN_POOL};
+	if (service->when_all_down == CONFIG_ALL_DOWN_nodata && all_down)
+		return (struct compiled_reason){CONFIG_NONE, COMPILED_NODATA};
+	return (struct compiled_reason){region_pool(config, &service->regions[region], type), COMPILED_SERVE_ALL};
+}
+
+struct compiled_reason choose_pool(const struct config *config, const struct config_service *service, uint32_t region,
+				   enum service_type type, bool all_down, const struct health *health)
+{
+	const struct config_preference *preference = &service->regions[region];
+	enum compiled_note note = COMPILED_PREFERRED;
+	const struct config_pool *pool;
+
+	for (size_t i = 0; i < preference->count; i++) {
+		pool = &config->pools[preference->pools[i]];
+		if (choose_pool_up(pool, type, health))
+			return (struct compiled_reason){preference->pools[i], note};
+		if (choose_pool_has(pool, type))
+			note = COMPILED_FAILED_OVER;
+		else if (note == COMPILED_PREFERRED)
+			note = COMPILED_LACKS_TYPE;
+	}
+	return pool_for_down(config, service, region, type, all_down);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A configuration as far as it concerns the tables: from a bundle to what compile() makes of it. The controller keeps
+ * the live one to explain and name what is served; `ecsctl check` makes one and drops it.
+ */
+#ifndef ECSDNS_CONTROLLER_GENERATION_H
+#define ECSDNS_CONTROLLER_GENERATION_H
+
+#include <time.h>
+
+#include "user/controller/compile.h"
+
+struct generation {
+	uint32_t number;	/* 0: not published */
+	time_t published;	/* seconds since the epoch */
+	size_t files, octets;	/* of the bundle */
+	struct config *config;
+	struct compiled *compiled;	/* points into config */
+};
+
+/*
+ * Parses, loads the zones, and compiles. Fetches what the bundle lacks, if it is one from the disk. `ids` is changed, even
+ * by a failure; health may be null. 0 with *out for the caller to generation_free(), maybe with warnings; else -errno with
+ * errors in `faults`.
+ */
+int generation_make(struct bundle *bundle, const struct health *health, struct ids *ids, struct generation **out,
+		    struct faults *faults);
+void generation_free(struct generation *generation);	/* null is fine */
+
+/* Numbers for people: what a push and a check say about a configuration. A new reference, or null without memory. */
+json_t *generation_summary(const struct generation *generation);
+
+#endif

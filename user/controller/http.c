@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "user/controller/http.h"
+
+/* Bodies being received by all connections together, in units of the limit of one. */
+#define HTTP_BODIES 2
+
+struct http_connection {
+	struct http_connection *next;
+	struct MHD_Connection *connection;
+	uint64_t since;		/* milliseconds of the loop's clock */
+	int is_waiting;
+	int is_cut;
+};
+
+struct http {
+	struct MHD_Daemon *daemon;
+	uv_loop_t *loop;
+	uv_poll_t poll;
+	uv_timer_t timer;	/* what the daemon wants */
+	uv_timer_t sweep;	/* old connections */
+	int open_handles;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	size_t body_limit;
+	size_t body_octets;	/* of all requests */
+	struct http_connection *connections;
+	http_handler *handler;
+	void *context;
+};
+
+/* -- the loop drives the daemon -- */
+
+static void http_run(struct http *http);
+
+static void http_on_timer(uv_timer_t *timer)
+{
+	http_run(timer->data);
+}
+
+static void http_on_poll(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	http_run(poll->data);
+}
+
+static void http_run(struct http *http)
+{
+	MHD_UNSIGNED_LONG_LONG milliseconds;
+
+	MHD_run(http->daemon);
+	if (MHD_get_timeout(http->daemon, &milliseconds) == MHD_YES)
+		uv_timer_start(&http->timer, http_on_timer, milliseconds, 0);
+	else
+		uv_timer_stop(&http->timer);
+}
+
+/* Cuts connections that have not sent a whole request in time, however busily they trickle. */
+static void http_on_sweep(uv_timer_t *timer)
+{
+	struct http *http = timer->data;
+	const union MHD_ConnectionInfo *info;
+
+	for (struct http_connection *each = http->connections; each; each = each->next) {
+		if (each->is_waiting || each->is_cut || uv_now(http->loop) - each->since < HTTP_CONNECTION_SECONDS * 1000)
+			continue;
+		info = MHD_get_connection_info(each->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+		if (info)
+			shutdown(info->connect_fd, SHUT_RDWR);
+		each->is_cut = 1;
+	}
+	http_run(http);
+}
+
+static void http_on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+			       enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = context;
+	struct http_connection **at, *mine = *socket_context;
+
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		mine = calloc(1, sizeof(*mine));
+		*socket_context = mine;
+		if (!mine)
+			return;
+		mine->connection = connection;
+		mine->since = uv_now(http->loop);
+		mine->next = http->connections;
+		http->connections = mine;
+		return;
+	}
+	for (at = &http->connections; *at && *at != mine; at = &(*at)->next)
+		;
+	if (*at)
+		*at = mine->next;
+	free(mine);
+}
+
+static struct http_connection *http_connection_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
+/* -- one request -- */
+
+static enum MHD_Result http_send(struct http_request *request)
+{
+	char *text = request->reply ? json_dumps(request->reply, JSON_INDENT(2)) : NULL;
+	struct MHD_Response *response;
+	enum MHD_Result result = MHD_NO;
+	size_t length;
+
+	if (!text) {
+		request->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+		text = strdup("{\"error\": \"no memory\"}");
+	}
+	if (!text)
+		return MHD_NO;
+	length = strlen(text);
+	text[length++] = '\n';		/* in place of the terminating zero, which is not sent */
+	response = MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	result = MHD_queue_response(request->connection, request->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+void http_reply(struct http_request *request, int status, json_t *reply)
+{
+	struct http_connection *connection;
+
+	request->status = status;
+	request->reply = reply;
+	request->owner = NULL;
+	if (!request->is_waiting)
+		return;
+	request->is_waiting = 0;
+	connection = http_connection_of(request->connection);
+	if (connection) {
+		connection->is_waiting = 0;
+		connection->since = uv_now(request->http->loop);
+	}
+	MHD_resume_connection(request->connection);
+	http_run(request->http);
+}
+
+void http_wait(struct http_request *request)
+{
+	struct http_connection *connection = http_connection_of(request->connection);
+
+	request->is_waiting = 1;
+	if (connection)
+		connection->is_waiting = 1;
+	MHD_suspend_connection(request->connection);
+}
+
+const char *http_argument(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+/* Takes a piece of the body. Returns 0, or the status to refuse it with. */
+static int http_body_add(struct http_request *request, const char *octets, size_t length)
+{
+	struct http *http = request->http;
+	size_t room = request->room ? request->room : 65536;
+	uint8_t *more;
+
+	if (length > http->body_limit - request->length)
+		return MHD_HTTP_CONTENT_TOO_LARGE;
+	while (room < request->length + length)
+		room *= 2;
+	if (room != request->room) {
+		if (http->body_octets + (room - request->room) > HTTP_BODIES * http->body_limit)
+			return MHD_HTTP_SERVICE_UNAVAILABLE;
+		more = realloc(request->body, room);
+		if (!more)
+			return MHD_HTTP_SERVICE_UNAVAILABLE;
+		http->body_octets += room - request->room;
+		request->body = more;
+		request->room = room;
+	}
+	memcpy(request->body + request->length, octets, length);
+	request->length += length;
+	return 0;
+}
+
+static void http_body_refused(struct http_request *request, int status)
+{
+	request->status = status;
+	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
+		request->reply = json_pack("{s:o}", "error", json_sprintf("the body is larger than %zu octets",
+								      request->http->body_limit));
+	else
+		request->reply = json_pack("{s:s}", "error", "too many uploads at once; try again");
+}
+
+static int http_declares_too_much(struct http *http, struct MHD_Connection *connection)
+{
+	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return length && strtoull(length, NULL, 10) > http->body_limit;
+}
+
+static enum MHD_Result http_begin(struct http *http, struct MHD_Connection *connection, const char *path,
+				  const char *method, void **request_context)
+{
+	struct http_request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return MHD_NO;
+	*request_context = request;
+	request->http = http;
+	request->connection = connection;
+	request->method = strdup(method);
+	request->path = strdup(path);
+	if (!request->method || !request->path)
+		return MHD_NO;
+	if (!http_declares_too_much(http, connection))
+		return MHD_YES;
+	http_body_refused(request, MHD_HTTP_CONTENT_TOO_LARGE);
+	return http_send(request);
+}
+
+/* libmicrohttpd calls it with the headers, for every piece of the body, at the end, and after a resumption. */
+static enum MHD_Result http_access(void *context, struct MHD_Connection *connection, const char *path,
+				   const char *method, const char *version, const char *upload, size_t *upload_length,
+				   void **request_context)
+{
+	struct http_request *request = *request_context;
+	struct http *http = context;
+	int refused;
+
+	(void)version;
+	if (!request)
+		return http_begin(http, connection, path, method, request_context);
+	if (*upload_length) {
+		refused = request->status ? 0 : http_body_add(request, upload, *upload_length);
+		if (refused)
+			http_body_refused(request, refused);
+		*upload_length = 0;
+		return MHD_YES;
+	}
+	if (!request->status)
+		http->handler(http->context, request);
+	if (request->is_waiting)
+		return MHD_YES;
+	return http_send(request);
+}
+
+static void http_completed(void *context, struct MHD_Connection *connection, void **request_context,
+			   enum MHD_RequestTerminationCode code)
+{
+	struct http_request *request = *request_context;
+	struct http *http = context;
+
+	(void)connection;
+	(void)code;
+	if (!request)
+		return;
+	http->body_octets -= request->room;
+	free(request->body);
+	free(request->method);
+	free(request->path);
+	json_decref(request->reply);
+	free(request);
+	*request_context = NULL;
+}
+
+/* -- the socket -- */
+
+static int http_is_stale(const struct sockaddr_un *address)
+{
+	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int refused = probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) &&
+		      errno == ECONNREFUSED;
+
+	if (probe >= 0)
+		close(probe);
+	return refused;
+}
+
+static int http_bind(int listener, const struct sockaddr_un *address)
+{
+	mode_t mask = umask(0117);
+	int fault = 0;
+
+	if (bind(listener, (const struct sockaddr *)address, sizeof(*address)))
+		fault = -errno;
+	if (fault == -EADDRINUSE && http_is_stale(address) && !unlink(address->sun_path))
+		fault = bind(listener, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
+	umask(mask);
+	return fault;
+}
+
+static int http_listen(const char *path, int group)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener, fault;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener < 0)
+		return -errno;
+	fault = http_bind(listener, &address);
+	if (!fault && group >= 0 && chown(path, -1, group))
+		fault = -errno;
+	if (!fault && listen(listener, HTTP_CONNECTIONS_MAX))
+		fault = -errno;
+	if (fault) {
+		close(listener);
+		return fault;
+	}
+	return listener;
+}
+
+/* Without a log: what hostile clients do would fill it. */
+static int http_start_daemon(struct http *http, int listener)
+{
+	http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
+					http_access, http,
+					MHD_OPTION_LISTEN_SOCKET, listener,
+					MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX,
+					MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_SECONDS,
+					MHD_OPTION_NOTIFY_COMPLETED, http_completed, http,
+					MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http,
+					MHD_OPTION_END);
+	return http->daemon ? 0 : -EIO;
+}
+
+int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, size_t body_limit,
+	       http_handler *handler, void *context)
+{
+	const union MHD_DaemonInfo *info;
+	struct http *http = calloc(1, sizeof(*http));
+	int listener, fault;
+
+	if (!http)
+		return -ENOMEM;
+	listener = http_listen(path, group);
+	if (listener < 0) {
+		free(http);
+		return listener;
+	}
+	http->loop = loop;
+	http->body_limit = body_limit;
+	http->handler = handler;
+	http->context = context;
+	strcpy(http->path, path);
+	fault = http_start_daemon(http, listener);
+	if (fault) {
+		close(listener);
+		unlink(path);
+		free(http);
+		return fault;
+	}
+	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	uv_timer_init(loop, &http->timer);
+	uv_timer_init(loop, &http->sweep);
+	uv_poll_init(loop, &http->poll, info->epoll_fd);
+	http->timer.data = http->sweep.data = http->poll.data = http;
+	http->open_handles = 3;
+	uv_timer_start(&http->sweep, http_on_sweep, 1000, 1000);
+	uv_poll_start(&http->poll, UV_READABLE, http_on_poll);
+	*out = http;
+	return 0;
+}
+
+static void http_on_closed(uv_handle_t *handle)
+{
+	struct http *http = handle->data;
+
+	if (!--http->open_handles)
+		free(http);
+}
+
+void http_stop(struct http *http)
+{
+	uv_poll_stop(&http->poll);
+	MHD_stop_daemon(http->daemon);	/* closes the socket, too */
+	unlink(http->path);
+	uv_close((uv_handle_t *)&http->poll, http_on_closed);
+	uv_close((uv_handle_t *)&http->timer, http_on_closed);
+	uv_close((uv_handle_t *)&http->sweep, http_on_closed);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* ecsdns-controller: options, start, loop, end. */
+#include "user/controller/api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "user/common/log.h"
+#include "user/common/version.h"
+#include "user/controller/push.h"
+
+#define IDS_OCTETS_MAX (64UL << 20)
+
+static void usage(FILE *to)
+{
+	fprintf(to, "Usage: ecsdns-controller [OPTION...]\n\n"
+		"Publishes configurations into the tables of the driver, and serves the control socket.\n\n"
+		"  --pins DIR          the tables (environment: ECSDNS_PINS; default: " ECSDNS_PINS_DEFAULT ")\n"
+		"  --state DIR         bundles, ids and key (default: " STATE_DEFAULT ")\n"
+		"  --socket PATH       the control socket (environment: ECSDNS_SOCKET; default: " CONTROL_SOCKET_DEFAULT ")\n"
+		"  --socket-group NAME may use the socket, beside the owner\n"
+		"  --config FILE       push this file at start, if nothing has been published yet\n"
+		"  --help, --version\n");
+}
+
+/* The group's number, or exits. */
+static int main_group(const char *name)
+{
+	const struct group *group = getgrnam(name);
+	char *end;
+	long number = strtol(name, &end, 10);
+
+	if (group)
+		return group->gr_gid;
+	if (*name && !*end && number >= 0)
+		return number;
+	fprintf(stderr, "ecsdns-controller: no such group: %s\n", name);
+	exit(2);
+}
+
+static void main_options(struct controller *controller, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"pins", required_argument, NULL, 'p'}, {"state", required_argument, NULL, 's'},
+		{"socket", required_argument, NULL, 'c'}, {"socket-group", required_argument, NULL, 'g'},
+		{"config", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'}, {0},
+	};
+	const char *environment = getenv("ECSDNS_SOCKET"), *pins = NULL;
+	int option;
+
+	controller->state_path = STATE_DEFAULT;
+	controller->socket = environment && *environment ? environment : CONTROL_SOCKET_DEFAULT;
+	controller->group = -1;
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (option) {
+		case 'p': pins = optarg; break;
+		case 's': controller->state_path = optarg; break;
+		case 'c': controller->socket = optarg; break;
+		case 'g': controller->group = main_group(optarg); break;
+		case 'f': controller->config = optarg; break;
+		case 'h': usage(stdout); exit(0);
+		case 'v': printf("ecsdns-controller %s (ABI %d)\n", ECSDNS_VERSION, ECSDNS_ABI_VERSION); exit(0);
+		default: usage(stderr); exit(2);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "ecsdns-controller: unexpected argument: %s\n", argv[optind]);
+		usage(stderr);
+		exit(2);
+	}
+	controller->pins = tables_pins(pins);
+}
+
+/* Two controllers with one set of tables would undo each other's work, whatever their state directories. */
+static int main_lock_pins(const char *pins)
+{
+	int directory = open(pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		log_error("another ecsdns-controller runs on the tables in %s; stop it, or give this one --pins of its own", pins);
+		close(directory);
+		return -EWOULDBLOCK;
+	}
+	return 0;	/* what is missing, tables_open() says; the descriptor stays open as long as the process */
+}
+
+static int main_open_state(struct controller *controller)
+{
+	int fault = state_open(&controller->state, controller->state_path);
+
+	if (fault == -EWOULDBLOCK)
+		log_error("another ecsdns-controller runs on %s; stop it, or give this one --state of its own",
+			  controller->state_path);
+	else if (fault)
+		log_error("state directory %s: %s; it must be a directory that this user can write, see --state",
+			  controller->state_path, strerror(-fault));
+	return fault;
+}
+
+static int main_read_ids(struct controller *controller, struct faults *faults)
+{
+	uint8_t *octets;
+	size_t length;
+	int fault;
+
+	ids_init(&controller->ids, controller->tables.entries[TABLE_service_hits],
+		 controller->tables.entries[TABLE_region_hits]);
+	fault = state_read(&controller->state, "ids.json", IDS_OCTETS_MAX, &octets, &length);
+	if (fault == -ENOENT)
+		return 0;
+	if (fault)
+		return faults_error(faults, &(struct place){.file = "ids.json"}, "%s", strerror(-fault));
+	fault = ids_parse(&controller->ids, "ids.json", octets, length, faults);
+	free(octets);
+	return fault;
+}
+
+static int main_listen(struct controller *controller)
+{
+	int fault = http_start(&controller->http, &controller->loop, controller->socket, controller->group,
+			       BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4), api_handle, controller);
+
+	if (fault == -EADDRINUSE)
+		log_error("%s: another program listens there; stop it, or give this one --socket PATH", controller->socket);
+	else if (fault)
+		log_error("control socket %s: %s%s", controller->socket, strerror(-fault),
+			  fault == -ENOENT ? "; its directory must exist" : "");
+	return fault;
+}
+
+static int main_start(struct controller *controller)
+{
+	struct faults faults;
+	char error[512];
+	int fault;
+
+	faults_init(&faults);
+	fault = main_lock_pins(controller->pins);
+	if (fault)
+		goto out;
+	fault = tables_open(&controller->tables, controller->pins, TABLES_WRITE, error, sizeof(error));
+	if (fault) {
+		log_error("%s", error);
+		goto out;
+	}
+	fault = main_open_state(controller);
+	if (!fault)
+		fault = publisher_init(&controller->publisher, &controller->tables, &controller->state, &faults);
+	if (!fault)
+		fault = main_read_ids(controller, &faults);
+	if (!fault)
+		fault = main_listen(controller);
+	if (!fault)
+		fault = push_start(controller);
+out:
+	for (size_t i = 0; i < faults.count; i++) {
+		faults_format(&faults.list[i], error, sizeof(error));
+		log_error("%s", error);
+	}
+	faults_free(&faults);
+	return fault;
+}
+
+/* A job that runs is finished first: half a publication is repaired at the next start, but a whole one is better. */
+static void main_on_signal(uv_signal_t *signal, int number)
+{
+	struct controller *controller = signal->data;
+
+	(void)number;
+	if (!controller->stopping && controller->pushes)
+		log_notice("stopping when the running push is done");
+	controller->stopping = true;
+	if (!controller->pushes)
+		uv_stop(&controller->loop);
+}
+
+static void main_run(struct controller *controller)
+{
+	uv_signal_t signals[2];
+
+	for (int i = 0; i < 2; i++) {
+		uv_signal_init(&controller->loop, &signals[i]);
+		signals[i].data = controller;
+		uv_signal_start(&signals[i], main_on_signal, i ? SIGTERM : SIGINT);
+	}
+	log_notice("ecsdns-controller %s listens on %s", ECSDNS_VERSION, controller->socket);
+	uv_run(&controller->loop, UV_RUN_DEFAULT);
+	for (int i = 0; i < 2; i++)
+		uv_close((uv_handle_t *)&signals[i], NULL);
+	http_stop(controller->http);
+	uv_run(&controller->loop, UV_RUN_DEFAULT);
+}
+
+int main(int argc, char **argv)
+{
+	static struct controller controller;
+	int fault;
+
+	main_options(&controller, argc, argv);
+	signal(SIGPIPE, SIG_IGN);
+	controller.state = (struct state){.directory = -1, .generations = -1, .lock = -1};
+	controller.started = time(NULL);
+	memset(controller.tables.fd, -1, sizeof(controller.tables.fd));
+	uv_loop_init(&controller.loop);
+	fault = main_start(&controller);
+	if (!fault)
+		main_run(&controller);
+	generation_free(controller.live);
+	publisher_free(&controller.publisher);
+	ids_free(&controller.ids);
+	state_close(&controller.state);
+	tables_close(&controller.tables);
+	uv_loop_close(&controller.loop);
+	return fault ? 1 : 0;
+}

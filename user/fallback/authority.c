@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
+#include <libknot/descriptor.h>
+#include <string.h>
+
+#include "user/fallback/authority.h"
+
+/* Aliases followed in one reply. Longer chains, and loops, are left to the resolver. */
+#define ALIASES_MAX 16
+
+/* RFC 8482 4.2 */
+#define ANY_TTL 3600
+static const struct zone_rdata any_rdata = { .octets = (const uint8_t *)"\x07" "RFC8482", .length = 9 };
+static const struct zone_rrset any_rrset = { .type = TYPE_HINFO, .count = 1, .ttl = ANY_TTL, .records = &any_rdata };
+
+struct authority {
+	struct response *response;
+	const struct zone_set *zones;
+	uint16_t type;			/* asked for */
+	int is_service;
+	uint16_t flags;			/* HEADER_AA */
+	enum rcode rcode;
+	int lack;			/* -ENOSPC: something that must be in the reply does not fit */
+	unsigned int aliases;
+	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases */
+};
+
+/* What a step leaves to do. */
+enum step { STEP_DONE, STEP_ALIAS };
+
+static enum step answer_name(struct authority *authority, const uint8_t *name);
+static enum step answer_node(struct authority *authority, const struct zone *zone, const uint8_t *name,
+			     const struct zone_node *node);
+static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node);
+static enum step answer_cname(struct authority *authority, const uint8_t *name, const struct zone_rrset *rrset);
+static void answer_negative(struct authority *authority, const struct zone *zone, enum rcode rcode);
+static void answer_referral(struct authority *authority, const struct zone *zone, const struct zone_node *cut);
+
+uint32_t authority_answer(struct response *response, const struct zone_set *zones, const uint8_t *name, int is_service)
+{
+	struct authority authority = { .response = response, .zones = zones, .type = response->query->type,
+				       .is_service = is_service };
+
+	memcpy(authority.names[0], name, zone_name_length(name));
+	while (answer_name(&authority, authority.names[authority.aliases]) == STEP_ALIAS)
+		authority.aliases++;
+	if (authority.lack) {
+		response_clear(response);
+		authority.flags |= HEADER_TC;
+	}
+	return response_finish(response, authority.flags, authority.rcode);
+}
+
+static void add(struct authority *authority, enum section section, const uint8_t *owner, const struct zone_rrset *rrset)
+{
+	if (response_rrset(authority->response, section, owner, rrset, rrset->ttl))
+		authority->lack = -ENOSPC;
+}
+
+/* DS records are the parent's, if we serve it (RFC 4035 3.1.4.1). */
+static const struct zone *find_zone(const struct authority *authority, const uint8_t *name)
+{
+	const struct zone *zone = zone_set_find(authority->zones, name), *parent;
+	struct zone_found found;
+
+	if (!zone || authority->type != KNOT_RRTYPE_DS || !name[0] ||
+	    zone_apex(zone)->name_length != zone_name_length(name))
+		return zone;
+	parent = zone_set_find(authority->zones, name + name[0] + 1);
+	return parent && zone_find(parent, name, &found) == ZONE_CUT ? parent : zone;
+}
+
+static enum step answer_name(struct authority *authority, const uint8_t *name)
+{
+	const struct zone *zone = find_zone(authority, name);
+	struct zone_found found;
+
+	if (!zone) {
+		if (!authority->aliases)
+			authority->rcode = RCODE_REFUSED;
+		return STEP_DONE;
+	}
+	switch (zone_find(zone, name, &found)) {
+	case ZONE_CUT:
+		if (authority->type != KNOT_RRTYPE_DS || found.node->name_length != zone_name_length(name)) {
+			answer_referral(authority, zone, found.node);
+			return STEP_DONE;
+		}
+		/* fall through */
+	case ZONE_FOUND:
+	case ZONE_WILDCARD:
+		return answer_node(authority, zone, name, found.node);
+	case ZONE_DNAME:
+		return answer_dname(authority, name, found.node);
+	default:
+		answer_negative(authority, zone, RCODE_NXDOMAIN);
+		return STEP_DONE;
+	}
+}
+
+/* The name exists, or a wildcard stands for it: the records' owner is the name in both cases (RFC 4592 2.1.1). */
+static enum step answer_node(struct authority *authority, const struct zone *zone, const uint8_t *name,
+			     const struct zone_node *node)
+{
+	const struct zone_rrset *rrset = zone_node_rrset(node, authority->type);
+	const struct zone_rrset *cname = zone_node_rrset(node, KNOT_RRTYPE_CNAME);
+
+	if (!rrset && node->flags & ZONE_NODE_SERVICE && !(authority->is_service && !authority->aliases)) {
+		/* The service's own records are not here: behind an alias the resolver asks for them next. */
+		if (!authority->aliases)
+			authority->rcode = RCODE_SERVFAIL;
+		return STEP_DONE;
+	}
+	if (authority->type == TYPE_ANY && (node->rrset_count || node->flags & ZONE_NODE_SERVICE))
+		rrset = &any_rrset;
+	if (!rrset && cname)
+		return answer_cname(authority, name, cname);
+	authority->flags |= HEADER_AA;
+	if (rrset)
+		add(authority, SECTION_ANSWER, name, rrset);
+	else
+		answer_negative(authority, zone, RCODE_NOERROR);
+	return STEP_DONE;
+}
+
+/* RFC 2308 3: the SOA record with the TTL of negative answers. */
+static void answer_negative(struct authority *authority, const struct zone *zone, enum rcode rcode)
+{
+	const struct zone_rrset *soa = zone_node_rrset(zone_apex(zone), KNOT_RRTYPE_SOA);
+	const struct zone_rdata *rdata = &soa->records[0];
+	const uint8_t *minimum = rdata->octets + rdata->length - 4;
+	uint32_t ttl = (uint32_t)minimum[0] << 24 | minimum[1] << 16 | minimum[2] << 8 | minimum[3];
+
+	authority->flags |= HEADER_AA;
+	authority->rcode = rcode;
+	if (response_rrset(authority->response, SECTION_AUTHORITY, zone_apex(zone)->name, soa,
+			   ttl < soa->ttl ? ttl : soa->ttl))
+		authority->lack = -ENOSPC;
+}
+
+/* -- aliases -- */
+
+/* Makes `target` the name to answer next, unless the chain is long enough or has been there before. */
+static enum step follow(struct authority *authority, const uint8_t *target)
+{
+	uint8_t *next;
+	size_t length = zone_name_length(target);
+
+	if (authority->type == KNOT_RRTYPE_CNAME || authority->aliases == ALIASES_MAX || authority->lack)
+		return STEP_DONE;
+	next = authority->names[authority->aliases + 1];
+	memcpy(next, target, length);
+	for (size_t i = 0; i < length; i++)
+		if (next[i] >= 'A' && next[i] <= 'Z')	/* label lengths lie below 'A' */
+			next[i] += 'a' - 'A';
+	for (unsigned int i = 0; i <= authority->aliases; i++)
+		if (zone_name_length(authority->names[i]) == length && !memcmp(authority->names[i], next, length))
+			return STEP_DONE;
+	return STEP_ALIAS;
+}
+
+static enum step answer_cname(struct authority *authority, const uint8_t *name, const struct zone_rrset *rrset)
+{
+	authority->flags |= HEADER_AA;
+	add(authority, SECTION_ANSWER, name, rrset);
+	return follow(authority, rrset->records[0].octets);
+}
+
+/* RFC 6672 3.2: the DNAME record, then a CNAME record made of it, whose TTL is the same. */
+static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node)
+{
+	const struct zone_rrset *dname = zone_node_rrset(node, KNOT_RRTYPE_DNAME);
+	const uint8_t *target = dname->records[0].octets;
+	size_t prefix = zone_name_length(name) - node->name_length, length = zone_name_length(target);
+	struct zone_rdata rdata;
+	struct zone_rrset cname = { .type = KNOT_RRTYPE_CNAME, .count = 1, .ttl = dname->ttl, .records = &rdata };
+	uint8_t made[2 * 256];
+
+	authority->flags |= HEADER_AA;
+	add(authority, SECTION_ANSWER, node->name, dname);
+	if (prefix + length > NAME_OCTETS_MAX) {
+		authority->rcode = RCODE_YXDOMAIN;
+		return STEP_DONE;
+	}
+	memcpy(made, name, prefix);
+	memcpy(made + prefix, target, length);
+	rdata.octets = made;
+	rdata.length = prefix + length;
+	add(authority, SECTION_ANSWER, name, &cname);
+	return follow(authority, made);
+}
+
+/* -- referrals -- */
+
+/* Addresses of one name server. Those inside the delegated part are needed to reach it (RFC 9471 2.1); others help. */
+static void add_glue(struct authority *authority, const struct zone *zone, const struct zone_node *cut,
+		     const uint8_t *target)
+{
+	static const uint16_t types[] = { TYPE_A, TYPE_AAAA };
+	const struct zone_rrset *rrset;
+	uint8_t lowered[256];
+	size_t length = zone_name_length(target);
+
+	for (size_t i = 0; i < length; i++)
+		lowered[i] = target[i] >= 'A' && target[i] <= 'Z' ? target[i] + ('a' - 'A') : target[i];
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		rrset = zone_rrset(zone, lowered, types[i]);
+		if (rrset && response_rrset(authority->response, SECTION_ADDITIONAL, lowered, rrset, rrset->ttl) &&
+		    zone_name_within(lowered, cut->name))
+			authority->lack = -ENOSPC;
+	}
+}
+
+/* AA stays unset, unless an alias led here: it speaks of the first name (RFC 1034 4.3.1, RFC 6604 2.1). */
+static void answer_referral(struct authority *authority, const struct zone *zone, const struct zone_node *cut)
+{
+	const struct zone_rrset *ns = zone_node_rrset(cut, KNOT_RRTYPE_NS);
+
+	add(authority, SECTION_AUTHORITY, cut->name, ns);
+	for (unsigned int i = 0; i < ns->count && !authority->lack; i++)
+		add_glue(authority, zone, cut, ns->records[i].octets);
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+
+#include "user/fallback/authority.h"
+#include "user/fallback/parse.h"
+#include "user/fallback/serve.h"
+
+/* RFC 5936, RFC 1995: refused as a matter of policy; other such types are not implemented. */
+#define TYPE_IXFR 251
+#define TYPE_AXFR 252
+
+/* What judging a message came to. */
+struct verdict {
+	int found;	/* enum reason as the parser or the selection named it first: what is counted */
+	int fault;	/* why there is no service's answer; REASON_GO: there is one */
+};
+
+static struct verdict judge(struct serve *serve, const struct message *message, uint32_t length,
+			    const struct client *client);
+static int judge_message(struct serve *serve, const struct message *message, int *found);
+static int judge_service(struct serve *serve, const struct message *message);
+static uint32_t reply(struct serve *serve, struct message *message, struct verdict *verdict,
+		      const struct generation *generation);
+static void count(const struct tables *tables, unsigned int worker, int reason);
+static uint32_t reply_zone(struct serve *serve, struct message *message, const struct generation *generation,
+			   int is_service);
+static uint32_t reply_error(struct serve *serve, struct message *message, int fault);
+
+/*
+ * Judging reads the message and copies from the tables; only when the copies are known to be of one generation is
+ * anything written. A push in between starts it over.
+ */
+uint32_t serve_query(struct serve *serve, struct message *message, uint32_t length, const struct client *client)
+{
+	const struct generation *generation = generation_hold(serve->generations, serve->worker);
+	const struct tables *tables = serve->generations->tables;
+	struct verdict verdict;
+	uint32_t octets;
+
+	do {
+		verdict = judge(serve, message, length, client);
+	} while (!lookup_is_whole(&serve->lookup));
+	octets = reply(serve, message, &verdict, generation);
+	generation_release(serve->generations, serve->worker);
+	count(tables, serve->worker, verdict.found);
+	return octets;
+}
+
+/* Nobody else writes this worker's counters; the atomic store is for those who read them meanwhile. */
+static void count(const struct tables *tables, unsigned int worker, int reason)
+{
+	uint64_t *counter = (uint64_t *)reasons_at(&tables->fallback_counters[worker], reason);
+
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
+
+static void query_reset(struct serve *serve, uint32_t length, const struct client *client)
+{
+	struct query *query = &serve->query;
+
+	memset(query, 0, sizeof(*query));
+	query->length = length;
+	memcpy(query->source_address, client->address, sizeof(query->source_address));
+	query->source_family = client->family;
+	query->source_port = client->port;
+	query->flags = client->tcp ? QUERY_TCP : 0;
+	query->ecs_enabled = serve->lookup.settings.flags & SETTINGS_ECS ? 1 : 0;
+}
+
+static struct verdict judge(struct serve *serve, const struct message *message, uint32_t length,
+			    const struct client *client)
+{
+	int nothing = lookup_begin(&serve->lookup, serve->generations->tables);
+	struct verdict verdict;
+
+	query_reset(serve, length, client);
+	verdict.found = query_parse(message, &serve->query);
+	switch (verdict.found) {
+	case REASON_OPCODE:
+	case REASON_QDCOUNT:
+	case REASON_TOO_LONG:
+	case REASON_RECORDS:
+	case REASON_OPT_OWNER:
+	case REASON_OPT_LENGTH:
+	case REASON_OPTIONS:
+		query_reset(serve, length, client);
+		verdict.fault = judge_message(serve, message, &verdict.found);
+		break;
+	case REASON_COOKIE:
+	case REASON_NSID:
+		verdict.fault = REASON_GO;	/* neither is spoken here, so both are ignored (RFC 6891 6.1.2) */
+		break;
+	default:
+		verdict.fault = verdict.found;
+	}
+	if (verdict.fault)
+		return verdict;
+	verdict.fault = nothing ? nothing : judge_service(serve, message);
+	if (!verdict.found)
+		verdict.found = verdict.fault;
+	return verdict;
+}
+
+/* The whole message, whatever its shape. A fault it finds is the one to count. */
+static int judge_message(struct serve *serve, const struct message *message, int *found)
+{
+	int fault = parse_message(message, &serve->query);
+
+	if (fault == REASON_COOKIE || fault == REASON_NSID)
+		return REASON_GO;
+	if (fault)
+		*found = fault;
+	return fault;
+}
+
+static int judge_service(struct serve *serve, const struct message *message)
+{
+	int fault = select_answer(message, &serve->query, &serve->selection, &serve->lookup, serve->lookup.slot);
+
+	if (fault)
+		return fault;
+	return lookup_answer(&serve->lookup, serve->selection.answer) ? REASON_GO : REASON_NO_ANSWER;
+}
+
+static uint32_t reply(struct serve *serve, struct message *message, struct verdict *verdict,
+		      const struct generation *generation)
+{
+	uint32_t octets;
+
+	switch (verdict->fault) {
+	case REASON_SHORT:
+	case REASON_RESPONSE:
+		return 0;
+	case REASON_NAME:
+		return reply_zone(serve, message, generation, 0);
+	case REASON_STATIC:
+		return reply_zone(serve, message, generation, 1);
+	case REASON_GO:
+		octets = answer_write(message, &serve->query, &serve->selection, &serve->lookup.answer,
+				      &serve->lookup.settings);
+		if (octets) {
+			if (!verdict->found)
+				verdict->found = serve->selection.outcome;
+			return octets;
+		}
+		verdict->fault = verdict->found = REASON_NO_ANSWER;
+		/* fall through */
+	default:
+		return reply_error(serve, message, verdict->fault);
+	}
+}
+
+/*
+ * Zones can be older than the tables for the moment that loading takes. Their answers are of that older configuration
+ * then, and whole; only for what the tables have just begun or ceased to hold is there no answer yet.
+ */
+static uint32_t reply_zone(struct serve *serve, struct message *message, const struct generation *generation,
+			   int is_service)
+{
+	int current = generation && generation->zones_number == tables_generation(serve->lookup.control);
+	struct query *query = &serve->query;
+	uint8_t name[NAME_OCTETS_MAX + 1];
+
+	if (!generation || !generation->zones)
+		return reply_error(serve, message, REASON_NO_ANSWER);
+	memcpy(name, serve->selection.key.words, query->name_length);	/* lowered; both keys begin with it */
+	response_begin(&serve->response, message, query);
+	return authority_answer(&serve->response, generation->zones, name, is_service && current);
+}
+
+static uint32_t reply_error(struct serve *serve, struct message *message, int fault)
+{
+	struct query *query = &serve->query;
+	enum rcode rcode = RCODE_FORMERR;
+	uint16_t flags = 0;
+
+	switch (fault) {
+	case REASON_CLASS:
+	case REASON_NO_GENERATION:
+		rcode = RCODE_REFUSED;
+		break;
+	case REASON_META_TYPE:
+		rcode = query->type == TYPE_AXFR || query->type == TYPE_IXFR ? RCODE_REFUSED : RCODE_NOTIMP;
+		break;
+	case REASON_NO_REGION:
+	case REASON_NO_ANSWER:
+		rcode = RCODE_SERVFAIL;
+		break;
+	case REASON_OPCODE:
+		rcode = RCODE_NOTIMP;
+		flags = message_u16(message, 2) & HEADER_OPCODE;
+		query->flags &= ~QUERY_ECS;
+		break;
+	case REASON_VERSION:
+		rcode = RCODE_BADVERS;
+		query->flags &= ~QUERY_ECS;
+		break;
+	default:
+		/* What is malformed is not echoed (RFC 7871 7.1.2). */
+		query->flags &= ~QUERY_ECS;
+	}
+	response_begin(&serve->response, message, query);
+	return response_finish(&serve->response, flags, rcode);
+}

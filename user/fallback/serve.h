@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The one answer function behind both transports. It runs the same stages as the driver on the same tables, so the
+ * replies are equal octet for octet; what the stages leave over, zone data and error replies answer.
+ */
+#ifndef ECSDNS_FALLBACK_SERVE_H
+#define ECSDNS_FALLBACK_SERVE_H
+
+#include <stdint.h>
+
+#include "user/common/lookup.h"
+#include "user/fallback/generation.h"
+#include "user/fallback/response.h"
+
+/* Who asked, and how. */
+struct client {
+	uint8_t address[16];	/* IPv4 in the first four octets, rest zero */
+	uint8_t family;		/* ECS_FAMILY_IPV4 or ECS_FAMILY_IPV6 */
+	uint8_t tcp;
+	uint16_t port;		/* host order */
+};
+
+/* One worker's state; a query leaves nothing in it that the next one reads. */
+struct serve {
+	struct generations *generations;
+	unsigned int worker;	/* column of fallback_counters */
+	struct query query;
+	struct lookup lookup;
+	struct selection selection;
+	struct response response;
+};
+
+/* Answers the message of `length` octets in place. Returns the octets of the reply, or 0 for none. */
+uint32_t serve_query(struct serve *serve, struct message *message, uint32_t length, const struct client *client);
+
+#endif

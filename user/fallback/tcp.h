@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Queries over TCP (RFC 7766): many on one connection, pipelined, answered in order; a length may come apart from its
+ * message. One worker's connections, in the epoll set that the worker waits on.
+ */
+#ifndef ECSDNS_FALLBACK_TCP_H
+#define ECSDNS_FALLBACK_TCP_H
+
+#include <stdint.h>
+
+#include "user/fallback/serve.h"
+
+/* RFC 7766 6.2.3: seconds are enough; a client that wants more connects again. Milliseconds. */
+#define TCP_IDLE_MS 10000
+/*
+ * Connections of one worker. When they are all taken, the one idle longest makes room. At worst, with the largest
+ * messages in both directions everywhere, they take 100 MB a worker.
+ */
+#define TCP_CONNECTIONS_MAX 512
+
+struct tcp;
+struct connection;
+
+/* `epoll`: the worker's set; connections are added with data.ptr = the connection. Null without memory. */
+struct tcp *tcp_new(int epoll);
+void tcp_free(struct tcp *tcp);		/* closes all connections */
+
+/* Takes the connections that wait at a listening socket. */
+void tcp_accept(struct tcp *tcp, int listener);
+
+/* A connection is ready as `events` (epoll) says: reads, answers, writes; closes it when it is over. */
+void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, struct serve *serve);
+
+/* Closes what has been idle for too long. */
+void tcp_expire(struct tcp *tcp);
+
+/* Frees connections closed since the last call: not before the events of one epoll_wait() are all handled. */
+void tcp_reap(struct tcp *tcp);
+
+#endif

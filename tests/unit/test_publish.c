@@ -1,0 +1,625 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * Publishing into real tables: what a slot holds after any order of pushes, failures and ends of the process. Needs root; runs
+ * in a mount namespace of its own, with a bpffs and a small tmpfs for the state.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "user/common/lookup.h"
+#include "user/controller/publish.h"
+
+#define STATE_OCTETS "400k"	/* of the tmpfs: a bundle of a megabyte does not fit */
+
+/* -- tables, as the loader makes them -- */
+
+struct shape {
+	enum bpf_map_type type;
+	unsigned int flags;
+	uint32_t entries;
+};
+
+static struct shape shape_of(enum table table)
+{
+	switch (table) {
+	case TABLE_control: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1};
+	case TABLE_settings: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, GENERATION_SLOTS};
+	case TABLE_addresses: return (struct shape){BPF_MAP_TYPE_HASH, 0, ADDRESSES_ENTRIES};
+	case TABLE_interfaces: return (struct shape){BPF_MAP_TYPE_HASH, 0, INTERFACES_ENTRIES};
+	case TABLE_names_short: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096};
+	case TABLE_names_long: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 1024};
+	case TABLE_topology4:
+	case TABLE_topology6: return (struct shape){BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 100000};
+	case TABLE_indices: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 4096};
+	case TABLE_answers: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 64};
+	case TABLE_counters: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1};
+	case TABLE_service_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
+	case TABLE_region_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
+	case TABLE_fallback_counters: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, FALLBACK_WORKERS_MAX};
+	default: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096};
+	}
+}
+
+struct fixture {
+	char directory[64];
+	char pins[80], path[80];
+	struct tables tables;
+	struct state state;
+	struct publisher publisher;
+	struct ids ids;
+	struct faults faults;
+};
+
+static void make_tables(const char *pins, const uint32_t entries[TABLE_COUNT])
+{
+	static const struct { uint32_t key, value; } sizes[] = {
+#define X(name, key, value) { key, value },
+		TABLES(X)
+#undef X
+	};
+	char path[128];
+
+	for (int table = 0; table < TABLE_COUNT; table++) {
+		struct shape shape = shape_of(table);
+		LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = shape.flags);
+		int map = bpf_map_create(shape.type, table_name(table), sizes[table].key, sizes[table].value,
+					 entries && entries[table] ? entries[table] : shape.entries, &options);
+
+		assert_true(map >= 0);
+		snprintf(path, sizeof(path), "%s/%s", pins, table_name(table));
+		assert_int_equal(bpf_obj_pin(map, path), 0);
+		close(map);
+	}
+}
+
+static void open_all(struct fixture *fixture)
+{
+	char error[512] = "";
+
+	if (tables_open(&fixture->tables, fixture->pins, TABLES_WRITE, error, sizeof(error)))
+		fail_msg("%s", error);
+	assert_int_equal(state_open(&fixture->state, fixture->path), 0);
+	assert_int_equal(publisher_init(&fixture->publisher, &fixture->tables, &fixture->state, &fixture->faults), 0);
+	ids_init(&fixture->ids, 4096, 4096);
+}
+
+static void close_all(struct fixture *fixture)
+{
+	publisher_free(&fixture->publisher);
+	state_close(&fixture->state);
+	tables_close(&fixture->tables);
+	ids_free(&fixture->ids);
+}
+
+static struct fixture *begin(const uint32_t entries[TABLE_COUNT])
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	faults_init(&fixture->faults);
+	strcpy(fixture->directory, "/tmp/test_publish.XXXXXX");
+	assert_non_null(mkdtemp(fixture->directory));
+	snprintf(fixture->pins, sizeof(fixture->pins), "%s/pins", fixture->directory);
+	snprintf(fixture->path, sizeof(fixture->path), "%s/state", fixture->directory);
+	assert_int_equal(mkdir(fixture->pins, 0700), 0);
+	assert_int_equal(mkdir(fixture->path, 0700), 0);
+	assert_int_equal(mount("bpf", fixture->pins, "bpf", 0, NULL), 0);
+	assert_int_equal(mount("tmpfs", fixture->path, "tmpfs", 0, "size=" STATE_OCTETS), 0);
+	make_tables(fixture->pins, entries);
+	open_all(fixture);
+	return fixture;
+}
+
+static void end(struct fixture *fixture)
+{
+	close_all(fixture);
+	faults_free(&fixture->faults);
+	umount2(fixture->pins, MNT_DETACH);
+	umount2(fixture->path, MNT_DETACH);
+	rmdir(fixture->pins);
+	rmdir(fixture->path);
+	rmdir(fixture->directory);
+	free(fixture);
+}
+
+/* -- configurations, as the compiler makes them -- */
+
+static uint64_t random_state = 1;
+
+static uint32_t random_number(void)
+{
+	random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return random_state >> 33;
+}
+
+static void random_prefixes(struct topology_prefix *prefixes, size_t count, unsigned int length, unsigned int regions)
+{
+	memset(prefixes, 0, count * sizeof(*prefixes));
+	for (size_t i = 0; i < count; i++) {
+		for (unsigned int octet = 0; octet < length / 8; octet++)
+			prefixes[i].address[octet] = random_number();
+		prefixes[i].length = length;
+		prefixes[i].region = prefixes[i].address[0] % regions;	/* duplicates agree */
+	}
+}
+
+static void make_topology(struct compiled_topology *topology, uint16_t number, unsigned int regions, size_t prefixes,
+			  uint32_t first_id)
+{
+	struct topology_prefix *v4 = calloc(prefixes + 1, sizeof(*v4)), *v6 = calloc(prefixes + 1, sizeof(*v6));
+
+	snprintf(topology->name, sizeof(topology->name), "topology%u", number);
+	topology->number = number;
+	topology->regions = calloc(regions, sizeof(*topology->regions));
+	topology->region_count = regions;
+	for (unsigned int i = 0; i < regions; i++) {
+		snprintf(topology->regions[i].name, sizeof(topology->regions[i].name), "region%u", i);
+		topology->regions[i].id = number == TOPOLOGY_TRUST ? 0 : first_id + i;
+	}
+	random_prefixes(v4, prefixes, 24, regions);
+	random_prefixes(v6, prefixes, 48, regions);
+	assert_int_equal(topology_compile(v4, prefixes, v6, prefixes, 0, &topology->v4, &topology->v6), 0);
+	free(v4);
+	free(v6);
+}
+
+static void make_service(struct compiled_service *service, unsigned int number, unsigned int regions)
+{
+	static const uint8_t label[] = "\x3f" "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk";
+	size_t at = 0;
+
+	if (number % 8 == 7) {		/* a long name */
+		memcpy(service->name, label, 64);
+		at = 64;
+	}
+	service->name[at] = snprintf((char *)service->name + at + 1, 32, "host%u", number);
+	at += service->name[at] + 1;
+	service->name[at++] = 0;
+	service->name_length = at;
+	service->text = "service";
+	service->value.id = number + 1;
+	service->value.index = number * (SERVICE_COMMON + regions * SERVICE_TYPES);
+	service->value.ttl = 10 + number;
+	service->value.topology = 1;
+	service->value.regions = regions;
+	service->value.types = 1 << SERVICE_AAAA;
+	service->value.flags = SERVICE_ECS;
+}
+
+/* Everything follows from the seed. */
+static struct compiled *make_compiled(uint64_t seed, size_t services, unsigned int regions, size_t prefixes)
+{
+	struct compiled *compiled = calloc(1, sizeof(*compiled));
+
+	random_state = seed;
+	compiled->settings.flags = SETTINGS_ECS | SETTINGS_TRUST_ALL;
+	compiled->settings.own_addresses = seed;
+	compiled->address_count = 1 + seed % 3;
+	compiled->addresses = calloc(compiled->address_count, sizeof(*compiled->addresses));
+	for (size_t i = 0; i < compiled->address_count; i++)
+		compiled->addresses[i][15] = i + 1;
+	compiled->topology_count = 2;
+	compiled->topologies = calloc(2, sizeof(*compiled->topologies));
+	make_topology(&compiled->topologies[0], TOPOLOGY_TRUST, 2, 3, 0);
+	make_topology(&compiled->topologies[1], 1, regions, prefixes, 1);
+	compiled->service_count = services;
+	compiled->services = calloc(services + 1, sizeof(*compiled->services));
+	for (size_t i = 0; i < services; i++)
+		make_service(&compiled->services[i], i, regions);
+	compiled->answer_count = 1 + seed % 20;
+	compiled->answers = calloc(compiled->answer_count, sizeof(*compiled->answers));
+	for (size_t i = 0; i < compiled->answer_count; i++)
+		for (size_t octet = 0; octet < ANSWER_OCTETS; octet++)
+			compiled->answers[i].octets[octet] = random_number();
+	compiled->index_count = services * (SERVICE_COMMON + regions * SERVICE_TYPES);
+	compiled->indices = calloc(compiled->index_count + 1, sizeof(*compiled->indices));
+	for (size_t i = 0; i < compiled->index_count; i++)
+		compiled->indices[i] = random_number() % (compiled->answer_count + 1);
+	return compiled;
+}
+
+static void free_compiled(struct compiled *compiled)
+{
+	for (size_t i = 0; i < compiled->topology_count; i++) {
+		topology_free(&compiled->topologies[i].v4);
+		topology_free(&compiled->topologies[i].v6);
+		free(compiled->topologies[i].regions);
+	}
+	free(compiled->topologies);
+	free(compiled->addresses);
+	free(compiled->services);
+	free(compiled->answers);
+	free(compiled->indices);
+	free(compiled);
+}
+
+static int push(struct fixture *fixture, const struct compiled *compiled, struct image_changes *changes)
+{
+	struct image_changes ignored;
+	struct publication publication = {.compiled = compiled, .ids = &fixture->ids, .bundle = "bundle", .length = 6};
+
+	assert_int_equal(publisher_next(&fixture->publisher, &publication.generation), 0);
+	return publish(&fixture->publisher, &publication, changes ? changes : &ignored, &fixture->faults);
+}
+
+/* -- what a slot holds, seen from outside: read back and compared with a fresh publication -- */
+
+static void assert_slot_is(struct fixture *fixture, uint32_t slot, const struct compiled *compiled)
+{
+	struct image images[GENERATION_SLOTS], wanted;
+	const struct answer *answers = fixture->tables.answers + slot * 32 + 1;
+	static const struct answer empty;
+
+	for (int i = 0; i < GENERATION_SLOTS; i++)
+		image_init(&images[i], i);
+	assert_int_equal(image_read(images, &fixture->tables), 0);
+	assert_int_equal(image_build(&wanted, slot, compiled, &fixture->tables, fixture->publisher.draw_key,
+				     &fixture->faults), 0);
+	assert_true(image_equal(&images[slot], &wanted));
+	assert_true(image_arrays_equal(&wanted, &fixture->tables));
+	for (size_t i = compiled->index_count; i < 2048; i++)
+		assert_int_equal(*tables_index(&fixture->tables, slot * 2048 + i), 0);
+	for (size_t i = compiled->answer_count; i < 31; i++)
+		assert_memory_equal(&answers[i], &empty, sizeof(empty));
+	image_free(&wanted);
+	image_free(&images[0]);
+	image_free(&images[1]);
+}
+
+static void test_order_does_not_matter(void **unused)
+{
+	struct compiled *a = make_compiled(5, 40, 6, 300), *b = make_compiled(18, 12, 9, 500);
+	struct compiled *const order[] = {a, b, a, a, b, b, b, a};
+	struct fixture *fixture = begin(NULL);
+
+	(void)unused;
+	for (uint32_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		assert_int_equal(push(fixture, order[i], NULL), 0);
+		assert_int_equal(publisher_generation(&fixture->publisher), i + 1);
+		assert_slot_is(fixture, (i + 1) % 2, order[i]);
+		if (i)
+			assert_slot_is(fixture, i % 2, order[i - 1]);
+		assert_true(publish_is_live(&fixture->publisher, order[i]));
+		assert_false(publish_is_live(&fixture->publisher, order[i] == a ? b : a));
+	}
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+static void test_restart_reads_back(void **unused)
+{
+	struct compiled *a = make_compiled(5, 40, 6, 300), *b = make_compiled(18, 12, 9, 500);
+	struct fixture *fixture = begin(NULL);
+	struct image_changes changes;
+
+	(void)unused;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(push(fixture, b, NULL), 0);
+	close_all(fixture);
+	open_all(fixture);
+	assert_int_equal(publisher_generation(&fixture->publisher), 2);
+	assert_int_equal(publisher_read(&fixture->publisher, &fixture->faults), 0);
+	assert_true(publish_is_live(&fixture->publisher, b));
+	assert_int_equal(push(fixture, a, &changes), 0);	/* slot 1 holds a */
+	assert_int_equal(changes.written, 0);
+	assert_int_equal(changes.deleted, 0);
+	assert_slot_is(fixture, 1, a);
+	assert_slot_is(fixture, 0, b);
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+/* A process that ends at any moment leaves the live slot whole, and the next one repairs the other. */
+static void test_killed_at_any_moment(void **unused)
+{
+	struct compiled *a = make_compiled(5, 40, 6, 3000), *b = make_compiled(18, 12, 9, 3000);
+	struct fixture *fixture = begin(NULL);
+	int cut_short = 0;
+
+	(void)unused;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(push(fixture, a, NULL), 0);
+	for (int i = 0; i < 30; i++) {
+		uint32_t before = publisher_generation(&fixture->publisher), after;
+		pid_t child = fork();
+		int status;
+
+		if (!child) {
+			_exit(push(fixture, b, NULL) ? 1 : 0);
+		}
+		usleep(i * 700);
+		kill(child, SIGKILL);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		cut_short += WIFSIGNALED(status);
+		after = publisher_generation(&fixture->publisher);
+		assert_true(after == before || after == before + 1);
+		assert_slot_is(fixture, after % 2, after == before ? a : b);
+		publisher_free(&fixture->publisher);	/* a new process knows nothing */
+		assert_int_equal(push(fixture, a, NULL), 0);
+		assert_slot_is(fixture, publisher_generation(&fixture->publisher) % 2, a);
+		assert_int_equal(push(fixture, a, NULL), 0);
+		assert_slot_is(fixture, publisher_generation(&fixture->publisher) % 2, a);
+	}
+	assert_true(cut_short > 0);
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+static void assert_fault_says(struct fixture *fixture, const char *text)
+{
+	for (size_t i = 0; i < fixture->faults.count; i++)
+		if (strstr(fixture->faults.list[i].text, text))
+			return;
+	fail_msg("no fault says \"%s\"", text);
+}
+
+static void test_table_too_small(void **unused)
+{
+	struct compiled *small = make_compiled(5, 10, 6, 100), *large = make_compiled(6, 10, 6, 1000);
+	uint32_t entries[TABLE_COUNT] = {[TABLE_topology6] = 1000};
+	struct fixture *fixture = begin(entries);
+
+	(void)unused;
+	assert_int_equal(push(fixture, small, NULL), 0);
+	assert_int_equal(push(fixture, large, NULL), -E2BIG);
+	assert_fault_says(fixture, "--topology6");
+	assert_fault_says(fixture, "it has 1000 entries");
+	assert_int_equal(publisher_generation(&fixture->publisher), 1);
+	assert_slot_is(fixture, 1, small);
+	assert_int_equal(push(fixture, small, NULL), 0);
+	assert_slot_is(fixture, 0, small);
+	free_compiled(small);
+	free_compiled(large);
+	end(fixture);
+}
+
+static void test_too_many_answers_and_ids(void **unused)
+{
+	struct compiled *good = make_compiled(5, 10, 6, 10), *bad = make_compiled(5, 10, 6, 10);
+	struct fixture *fixture = begin(NULL);
+
+	(void)unused;
+	assert_int_equal(push(fixture, good, NULL), 0);
+	bad->answers = reallocarray(bad->answers, 32, sizeof(*bad->answers));
+	bad->answer_count = 32;		/* of 64, half is a slot's, and number 0 is nobody's */
+	bad->services[3].value.id = 4096;
+	assert_int_equal(push(fixture, bad, NULL), -E2BIG);
+	assert_fault_says(fixture, "--answers");
+	assert_fault_says(fixture, "--services");
+	assert_int_equal(publisher_generation(&fixture->publisher), 1);
+	free_compiled(good);
+	free_compiled(bad);
+	end(fixture);
+}
+
+/* Before Linux 6.13 an entry of a full LPM trie cannot be updated. */
+static void test_full_trie_changes(void **unused)
+{
+	struct compiled *a = make_compiled(5, 10, 6, 100), *b = make_compiled(5, 10, 6, 100);
+	size_t count = a->topologies[0].v6.count + a->topologies[1].v6.count;
+	uint32_t entries[TABLE_COUNT] = {[TABLE_topology6] = 2 * count};
+	struct fixture *fixture = begin(entries);
+
+	(void)unused;
+	for (unsigned int i = 0; i < 6; i++)
+		b->topologies[1].regions[i].id += 100;
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(push(fixture, i / 2 % 2 ? b : a, NULL), 0);
+		assert_slot_is(fixture, (i + 1) % 2, i / 2 % 2 ? b : a);
+	}
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+static void test_disk_full(void **unused)
+{
+	struct compiled *a = make_compiled(5, 10, 6, 100), *b = make_compiled(6, 10, 6, 100);
+	struct fixture *fixture = begin(NULL);
+	struct publication publication = {.generation = 2, .compiled = b, .ids = &fixture->ids, .length = 1 << 20};
+	struct image_changes changes;
+	struct state_bundle *bundles;
+	uint32_t linked;
+	size_t count;
+	void *bundle = calloc(1, publication.length);
+
+	(void)unused;
+	publication.bundle = bundle;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(publish(&fixture->publisher, &publication, &changes, &fixture->faults), -ENOSPC);
+	assert_fault_says(fixture, "nothing was published");
+	assert_int_equal(publisher_generation(&fixture->publisher), 1);
+	assert_slot_is(fixture, 1, a);
+	assert_int_equal(state_bundles(&fixture->state, &bundles, &count), 0);
+	assert_int_equal(count, 1);
+	free(bundles);
+	assert_int_equal(state_live(&fixture->state, &linked), 0);
+	assert_int_equal(linked, 1);
+	assert_int_equal(push(fixture, b, NULL), 0);
+	assert_slot_is(fixture, 0, b);
+	free(bundle);
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+/* The kernel's longest match over what was published is what the compiler says, for 10,000 random prefixes a family. */
+static void test_ten_thousand_prefixes(void **unused)
+{
+	struct compiled *a = make_compiled(7, 10, 12, 10000);
+	struct fixture *fixture = begin(NULL);
+	struct selection selection = {0};
+	struct lookup lookup;
+	uint32_t region;
+	uint8_t scope;
+
+	(void)unused;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(lookup_begin(&lookup, &fixture->tables), REASON_GO);
+	for (int i = 0; i < 20000; i++) {
+		const struct topology_family *family = i % 2 ? &a->topologies[1].v6 : &a->topologies[1].v4;
+		const struct topology_entry *near = &family->entries[random_number() % family->count];
+
+		selection.family = i % 2 ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4;
+		memcpy(selection.address, near->address, 16);
+		for (int octet = random_number() % 7; octet < (i % 2 ? 16 : 4); octet++)
+			selection.address[octet] = random_number();
+		assert_int_equal(topology_lookup(family, i % 2 ? 128 : 32, selection.address, &region, &scope), 0);
+		assert_int_equal(select_region(&selection, &lookup, 1), REASON_GO);
+		assert_int_equal(selection.region, region);
+		assert_int_equal(selection.block, scope);
+	}
+	free_compiled(a);
+	end(fixture);
+}
+
+static void test_small_change_is_small(void **unused)
+{
+	struct compiled *a = make_compiled(7, 10, 12, 10000), *b = make_compiled(7, 10, 12, 10000);
+	struct fixture *fixture = begin(NULL);
+	struct image_changes changes;
+
+	(void)unused;
+	b->topologies[1].v6.entries[4711].region = (b->topologies[1].v6.entries[4711].region + 1) % 12;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(push(fixture, b, &changes), 0);
+	assert_int_equal(changes.written, 1);
+	assert_int_equal(changes.deleted, 1);
+	assert_slot_is(fixture, 1, b);
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+static void test_dry_run_changes_nothing(void **unused)
+{
+	struct compiled *a = make_compiled(5, 10, 6, 100), *b = make_compiled(6, 10, 6, 100);
+	struct fixture *fixture = begin(NULL);
+	struct publication publication = {.generation = 3, .compiled = b, .ids = &fixture->ids, .bundle = "x", .length = 1};
+
+	(void)unused;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(publish_try(&fixture->publisher, &publication, &fixture->faults), 0);
+	assert_int_equal(publisher_generation(&fixture->publisher), 2);
+	assert_slot_is(fixture, 0, a);
+	assert_slot_is(fixture, 1, a);
+	publication.generation = 4;	/* the live slot's parity */
+	assert_int_equal(publish_try(&fixture->publisher, &publication, &fixture->faults), -EINVAL);
+	free_compiled(a);
+	free_compiled(b);
+	end(fixture);
+}
+
+/* An id that goes to another name begins to count anew. */
+static void test_names_and_counters(void **unused)
+{
+	struct compiled *a = make_compiled(5, 2, 2, 10);
+	struct fixture *fixture = begin(NULL);
+	struct service_name name;
+	uint64_t *counts = calloc(256, sizeof(*counts));
+	struct region_name region;
+	uint32_t id = 1;
+
+	(void)unused;
+	assert_int_equal(ids_number(&fixture->ids.services, "one.example", &id), 0);
+	a->services[0].text = "one.example";
+	a->services[0].value.id = id;
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(bpf_map_lookup_elem(fixture->tables.fd[TABLE_service_names], &id, &name), 0);
+	assert_string_equal(name.name, "one.example");
+	counts[0] = 17;
+	assert_int_equal(bpf_map_update_elem(fixture->tables.fd[TABLE_service_hits], &id, counts, BPF_ANY), 0);
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(bpf_map_lookup_elem(fixture->tables.fd[TABLE_service_hits], &id, counts), 0);
+	assert_int_equal(counts[0], 17);
+	a->services[0].text = "two.example";
+	assert_int_equal(push(fixture, a, NULL), 0);
+	assert_int_equal(bpf_map_lookup_elem(fixture->tables.fd[TABLE_service_hits], &id, counts), 0);
+	assert_int_equal(counts[0], 0);
+	id = 2;		/* never given by the ids: dropped behind the push */
+	assert_int_equal(bpf_map_lookup_elem(fixture->tables.fd[TABLE_service_names], &id, &name), -ENOENT);
+	id = 1;
+	assert_int_equal(bpf_map_lookup_elem(fixture->tables.fd[TABLE_region_names], &id, &region), -ENOENT);
+	free(counts);
+	free_compiled(a);
+	end(fixture);
+}
+
+static void test_state_directory(void **unused)
+{
+	struct fixture *fixture = begin(NULL);
+	uint8_t key[STATE_KEY_OCTETS], again[STATE_KEY_OCTETS];
+	struct state_bundle *bundles;
+	struct state second;
+	struct stat facts;
+	char path[128];
+	size_t count;
+	uint32_t live;
+
+	(void)unused;
+	assert_int_equal(state_open(&second, fixture->path), -EWOULDBLOCK);
+	assert_int_equal(state_draw_key(&fixture->state, key), 0);
+	assert_int_equal(state_draw_key(&fixture->state, again), 0);
+	assert_memory_equal(key, again, sizeof(key));
+	snprintf(path, sizeof(path), "%s/draw.key", fixture->path);
+	assert_int_equal(stat(path, &facts), 0);
+	assert_int_equal(facts.st_mode & 0777, 0600);
+	assert_int_equal(state_live(&fixture->state, &live), -ENOENT);
+	for (uint32_t i = 1; i <= 12; i++)
+		assert_int_equal(state_bundle_write(&fixture->state, i, "x", 1), 0);
+	assert_int_equal(state_set_live(&fixture->state, 11), 0);
+	assert_int_equal(state_live(&fixture->state, &live), 0);
+	assert_int_equal(live, 11);
+	assert_int_equal(state_prune(&fixture->state, 11, 3), 0);
+	assert_int_equal(state_bundles(&fixture->state, &bundles, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(bundles[0].generation, 9);
+	assert_int_equal(bundles[2].generation, 11);	/* 12 was never live */
+	free(bundles);
+	end(fixture);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_order_does_not_matter),
+		cmocka_unit_test(test_restart_reads_back),
+		cmocka_unit_test(test_killed_at_any_moment),
+		cmocka_unit_test(test_table_too_small),
+		cmocka_unit_test(test_too_many_answers_and_ids),
+		cmocka_unit_test(test_full_trie_changes),
+		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_ten_thousand_prefixes),
+		cmocka_unit_test(test_small_change_is_small),
+		cmocka_unit_test(test_dry_run_changes_nothing),
+		cmocka_unit_test(test_names_and_counters),
+		cmocka_unit_test(test_state_directory),
+	};
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		perror("test_publish needs root, for tables and mounts of its own");
+		return 1;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tools/ecsctl/local.h"
+
+static void push_print(const json_t *reply)
+{
+	const json_t *summary = json_object_get(reply, "summary");
+
+	output_faults(json_object_get(reply, "faults"));
+	if (field_is(reply, "dry_run"))
+		printf("good; nothing was published");
+	else
+		printf("generation %lld is live", field_number(reply, "generation"));
+	printf(": %lld services, %lld zones, %lld topologies (%lld + %lld entries), %lld answers, %lld files\n",
+	       field_number(summary, "services"), field_number(summary, "zones"), field_number(summary, "topologies"),
+	       field_number(summary, "topology4_entries"), field_number(summary, "topology6_entries"),
+	       field_number(summary, "answers"), field_number(summary, "files"));
+	printf("%lld rows written, %lld deleted; compiled in %.3f s, published in %.3f s\n",
+	       field_number(reply, "rows_written"), field_number(reply, "rows_deleted"),
+	       json_number_value(json_object_get(reply, "compile_seconds")),
+	       json_number_value(json_object_get(reply, "publish_seconds")));
+}
+
+static int push_run(struct ecsctl *ecsctl, int argc, char **argv)
+{
+	int is_dry = 0;
+	const struct verb_option own[] = {{"dry-run", &is_dry, NULL}, {0}};
+	int at = verb_options(ecsctl, argc, argv, own), result;
+	struct request request = {.is_post = 1, .doing = "compiling and publishing"};
+	void *archive;
+
+	if (at < 0)
+		return -1 - at;
+	if (argc - at != 1)
+		return verb_usage(ecsctl, "one configuration file was expected");
+	result = local_bundle(ecsctl, argv[at], &archive, &request.length);
+	if (result)
+		return result;
+	request.body = archive;
+	request.path = is_dry ? "/v1/push?dry_run=1" : "/v1/push";
+	result = ecsctl_request(ecsctl, &request, push_print);
+	free(archive);
+	return result;
+}
+
+const struct verb verb_push = {
+	.name = "push", .arguments = "[--dry-run] FILE",
+	.summary = "publish a configuration with every file it names",
+	.details = "\nFILE and what it names are read here and sent as one bundle. The controller checks and compiles all of\n"
+		   "it; then all of it is live at once, or nothing has changed and the faults are named.\n\n"
+		   "  --dry-run      let the controller check it, and publish nothing\n",
+	.run = push_run,
+};

@@ -19,6 +19,9 @@
 #define REPLY_HOP_LIMIT 64
 #define IP_MORE_FRAGMENTS_OR_OFFSET 0x3fff
 #define IP_DONT_FRAGMENT 0x4000
+#define HEADERS_MAX (sizeof(struct ethhdr) + VLAN_TAGS_MAX * sizeof(struct vlan_tag) + sizeof(struct ipv6hdr) + \
+		     sizeof(struct udphdr))
+#define HEAD_ROOM 192	/* of the 256 octets before a frame, after what the kernel keeps there */
 
 struct vlan_tag {
 	__be16 tci;
@@ -301,6 +304,34 @@ PIECE __u64 frame_turn_ipv6(struct ipv6hdr *ip, __u32 length)
 	return sum;
 }
 
+/* The headers to the front of a frame that has grown there by `grown` octets. */
+PIECE int frame_move_headers(struct xdp_md *ctx, const struct frame *frame, __u32 grown)
+{
+	__u8 headers[HEADERS_MAX] = {};
+	__u32 octets = frame->payload;
+
+	if (octets < 1 || octets > sizeof(headers))
+		return -1;
+	return bpf_xdp_load_bytes(ctx, grown, headers, octets) ? -1 : bpf_xdp_store_bytes(ctx, 0, headers, octets);
+}
+
+/*
+ * Makes the frame longer by `more` octets, or shorter. At its end where there is room; veth of later kernels leaves none behind
+ * frames that came from a socket, and there it grows at its head. Returns REASON_NO_ROOM with the frame untouched.
+ */
+PIECE int frame_grow(struct xdp_md *ctx, const struct frame *frame, int more)
+{
+	int head = more < HEAD_ROOM ? more : HEAD_ROOM;
+
+	if (!bpf_xdp_adjust_tail(ctx, more))
+		return REASON_GO;
+	if (head <= 0 || bpf_xdp_adjust_head(ctx, -head))
+		return REASON_NO_ROOM;
+	if (more > head && bpf_xdp_adjust_tail(ctx, more - head))
+		return bpf_xdp_adjust_head(ctx, head) ? REASON_WRITE_FAILED : REASON_NO_ROOM;
+	return frame_move_headers(ctx, frame, head) ? REASON_WRITE_FAILED : REASON_GO;
+}
+
 /*
  * The commit point and all behind it: makes the frame as long as the reply, turns its headers around and writes the
  * message. Returns REASON_NO_ROOM with the frame untouched, REASON_WRITE_FAILED when it is spoilt, or REASON_GO.
@@ -312,9 +343,11 @@ PIECE int frame_reply(struct xdp_md *ctx, const struct frame *frame, struct mess
 	struct udphdr *udp;
 	__be16 port;
 	__u64 sum;
+	int reason;
 
-	if (bpf_xdp_adjust_tail(ctx, (int)(frame->payload + length) - frame_octets(ctx)))
-		return REASON_NO_ROOM;
+	reason = frame_grow(ctx, frame, (int)(frame->payload + length) - frame_octets(ctx));
+	if (reason)
+		return reason;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
 	if (network > sizeof(struct ethhdr) + VLAN_TAGS_MAX * sizeof(struct vlan_tag) || data + sizeof(struct ethhdr) > end)

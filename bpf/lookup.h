@@ -88,9 +88,14 @@ PIECE void count_reason(__u64 reason)
 	__u32 zero = 0;
 	struct reasons *counted = bpf_map_lookup_elem(&counters, &zero);
 
-	asm volatile("" : "+r"(reason));	/* or the compiler drops the check, knowing what stages return */
-	if (counted && reason > REASON_GO && reason < REASON_COUNT)
-		(*reasons_at(counted, reason))++;
+	/*
+	 * Counted from 0 and checked by one comparison: "not 0" tells verifiers before 6.5 nothing. Without the barrier
+	 * the compiler drops the check, knowing what stages return.
+	 */
+	reason -= REASON_GO + 1;
+	asm volatile("" : "+r"(reason));
+	if (counted && reason < REASON_COUNT - 1)
+		(*reasons_at(counted, reason + 1))++;
 }
 
 /* Per-CPU: no other CPU writes here, so no atomics. */

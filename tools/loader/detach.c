@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tools/loader/loader.h"
 
@@ -18,7 +19,9 @@ static int detach_one(struct loader *loader, const char *name)
 
 	code = hook_detach(loader, name, ifindex);
 	interface_forget(loader, ifindex);
-	if (code == -ENOENT)
+	if (!ifindex)
+		fprintf(stderr, "ecsdns-loader: no such interface: %s; what hung on it is gone with it\n", name);
+	else if (code == -ENOENT)
 		fprintf(stderr, "ecsdns-loader: %s does not carry the program of these tables\n", name);
 	else if (code)
 		fprintf(stderr, "ecsdns-loader: detaching from %s: %s\n", name, strerror(-code));
@@ -38,14 +41,14 @@ int loader_detach(struct loader *loader)
 	return code ? code : loader->json ? loader_status(loader) : 0;
 }
 
-/* Every interface of this namespace that carries our program, and every pinned link of one that is gone. */
+/* Every interface of this namespace that carries our program, every pinned link of one that is gone, half a set. */
 int loader_unload(struct loader *loader)
 {
 	struct if_nameindex *all;
 	struct attachment found;
 	int code = 0;
 
-	if (!pins_exist(loader)) {
+	if (access(loader->pins, F_OK)) {
 		fprintf(stderr, "ecsdns-loader: nothing to unload: no tables in %s\n", loader->pins);
 		return -ENOENT;
 	}

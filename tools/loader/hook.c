@@ -26,7 +26,12 @@
 
 static void link_path(const struct loader *loader, const char *name, char path[PATH_MAX])
 {
-	snprintf(path, PATH_MAX, "%s/" LINK_PREFIX "%s", loader->pins, name);
+	int pin = snprintf(path, PATH_MAX, "%s/" LINK_PREFIX, loader->pins);
+
+	if (pin < PATH_MAX)
+		snprintf(path + pin, PATH_MAX - pin, "%s", name);
+	for (char *dot = path + strlen(path) - strlen(name); (dot = strchr(dot, '.')); )
+		*dot = ':';	/* bpffs takes no dots, interfaces take no colons */
 }
 
 /* -- behind the dispatcher -- */
@@ -312,11 +317,17 @@ static int hook_attach_mode(const struct loader *loader, const char *name, int i
 	return link_attach(loader, name, ifindex, generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 }
 
+/* Another program is there: in the same mode (EBUSY), or in the other (EEXIST). */
+static bool hook_is_taken(int code)
+{
+	return code == -EBUSY || code == -EEXIST;
+}
+
 static int hook_complain(const char *name, int ifindex, int code)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, options);
 
-	if (code == -EBUSY && !bpf_xdp_query(ifindex, 0, &options) && options.attach_mode)
+	if (hook_is_taken(code) && !bpf_xdp_query(ifindex, 0, &options) && options.attach_mode)
 		fprintf(stderr, "ecsdns-loader: %s carries another XDP program already (`ip link show dev %s`); "
 			"detach that one first\n", name, name);
 	else
@@ -336,7 +347,7 @@ int hook_attach(const struct loader *loader, const char *name, int ifindex)
 		return -EOPNOTSUPP;
 	}
 	code = hook_attach_mode(loader, name, ifindex, generic, dispatcher);
-	if (code && code != -EBUSY && loader->mode == MODE_AUTO) {
+	if (code && !hook_is_taken(code) && loader->mode == MODE_AUTO) {
 		fprintf(stderr, "ecsdns-loader: %s: native mode refused (%s); attaching in generic mode, which is several times "
 			"slower\n", name, strerror(-code));
 		generic = true;

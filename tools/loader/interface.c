@@ -38,7 +38,8 @@ int interface_find(const char *name)
 	return -ENODEV;
 }
 
-int interface_register(const struct loader *loader, const char *name, int ifindex)
+/* `keep`: the MACs that the entry has beside the interface's own stay, unless --mac names others. */
+static int interface_write(const struct loader *loader, const char *name, int ifindex, bool keep)
 {
 	struct interface entry = {};
 	struct tables tables;
@@ -51,18 +52,33 @@ int interface_register(const struct loader *loader, const char *name, int ifinde
 		fprintf(stderr, "ecsdns-loader: MAC address of %s: %s\n", name, strerror(-code));
 		return code;
 	}
-	memcpy(entry.macs[0], ifr.ifr_hwaddr.sa_data, 6);
-	memcpy(entry.macs[1], loader->macs, sizeof(loader->macs[0]) * loader->mac_count);
-	entry.count = 1 + loader->mac_count;
 	code = tables_open(&tables, loader->pins, TABLES_WRITE, error, sizeof(error));
 	if (code) {
 		fprintf(stderr, "ecsdns-loader: %s\n", error);
-	} else if (bpf_map_update_elem(tables.fd[TABLE_interfaces], &ifindex, &entry, BPF_ANY)) {
+		goto out;
+	}
+	if (!keep || loader->mac_count || bpf_map_lookup_elem(tables.fd[TABLE_interfaces], &ifindex, &entry)) {
+		memcpy(entry.macs[1], loader->macs, sizeof(loader->macs[0]) * loader->mac_count);
+		entry.count = 1 + loader->mac_count;
+	}
+	memcpy(entry.macs[0], ifr.ifr_hwaddr.sa_data, 6);
+	if (bpf_map_update_elem(tables.fd[TABLE_interfaces], &ifindex, &entry, BPF_ANY)) {
 		code = -errno;
 		fprintf(stderr, "ecsdns-loader: table interfaces: %s\n", strerror(errno));
 	}
+out:
 	tables_close(&tables);
 	return code;
+}
+
+int interface_register(const struct loader *loader, const char *name, int ifindex)
+{
+	return interface_write(loader, name, ifindex, false);
+}
+
+int interface_refresh(const struct loader *loader, const char *name, int ifindex)
+{
+	return interface_write(loader, name, ifindex, true);
 }
 
 void interface_forget(const struct loader *loader, int ifindex)

@@ -5,7 +5,8 @@
  *
  *   PINS/<table>         every map of maps/tables.h
  *   PINS/program         the program last attached, for bpftool and tests
- *   PINS/link_<IFACE>    where the program is attached alone; behind libxdp's dispatcher libxdp keeps its own pins
+ *   PINS/link_<IFACE>    where the program is attached alone (":" for "." in the name, which pins cannot have);
+ *                        behind libxdp's dispatcher libxdp keeps its own pins
  *
  * Functions return 0 or -errno and have said on standard error what went wrong and what to do.
  */
@@ -55,8 +56,9 @@ int loader_preflight(struct loader *loader);
 
 /* pins.c: the tables and the program's object */
 int pins_check(const struct loader *loader);
+int pins_lock(const struct loader *loader);	/* until the process ends */
 int pins_make(const struct loader *loader);
-int pins_exist(const struct loader *loader);	/* 1, 0 */
+int pins_exist(const struct loader *loader);	/* 1, 0: the whole set */
 int pins_remove(const struct loader *loader);
 /* The object with every pinned map put in, not loaded; free with bpf_object__close(). NULL after a message. */
 struct bpf_object *pins_open_program(const struct loader *loader);
@@ -66,7 +68,9 @@ bool pins_program_is_ours(const struct loader *loader, int fd);
 
 /* interface.c */
 int interface_find(const char *name);	/* ifindex, or -ENODEV after a message */
+/* With --mac as given; interface_refresh() keeps those of before if none were given. */
 int interface_register(const struct loader *loader, const char *name, int ifindex);
+int interface_refresh(const struct loader *loader, const char *name, int ifindex);
 void interface_forget(const struct loader *loader, int ifindex);
 void interface_warn(const char *name, FILE *to, json_t *into);	/* preflight's findings: text, JSON, or both */
 

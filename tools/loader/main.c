@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/ether.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 #include "user/common/version.h"
 
 enum { DONE = 0, REFUSED = 1, WRONG_USAGE = 2 };
-enum { NEEDS_NONE = 0x1, NEEDS_SOME = 0x2, NEEDS_ROOT = 0x4 };
+enum { NEEDS_NONE = 0x1, NEEDS_SOME = 0x2, NEEDS_ROOT = 0x4, NEEDS_LOCK = 0x8 };
+#define NEEDS_CHANGE (NEEDS_ROOT | NEEDS_LOCK)
 
 /* libbpf prints the verifier's whole log when a program is refused; its end says why. */
 #define LOG_TAIL 1500
@@ -36,10 +38,10 @@ static const struct verb {
 	unsigned int needs;
 	const char *arguments, *help;
 } verbs[] = {
-	{ "attach", loader_attach, NEEDS_SOME | NEEDS_ROOT, "IFACE...", "make the tables if there are none, attach the program" },
-	{ "upgrade", loader_upgrade, NEEDS_SOME | NEEDS_ROOT, "IFACE...", "put this version's program in place, without a gap" },
-	{ "detach", loader_detach, NEEDS_SOME | NEEDS_ROOT, "IFACE...", "remove the program; the tables stay" },
-	{ "unload", loader_unload, NEEDS_NONE | NEEDS_ROOT, "", "remove the program everywhere, and the tables" },
+	{ "attach", loader_attach, NEEDS_SOME | NEEDS_CHANGE, "IFACE...", "make the tables if there are none, attach the program" },
+	{ "upgrade", loader_upgrade, NEEDS_SOME | NEEDS_CHANGE, "IFACE...", "put this version's program in place, without a gap" },
+	{ "detach", loader_detach, NEEDS_SOME | NEEDS_CHANGE, "IFACE...", "remove the program; the tables stay" },
+	{ "unload", loader_unload, NEEDS_NONE | NEEDS_CHANGE, "", "remove the program everywhere, and the tables" },
 	{ "status", loader_status, NEEDS_ROOT, "[IFACE...]", "where the program runs" },
 	{ "preflight", loader_preflight, NEEDS_SOME, "IFACE...", "what stands in the way on an interface, and the mend" },
 };
@@ -97,19 +99,17 @@ static int parse_word(const char *option, const char *value, const char *const w
 
 static int parse_mac(struct loader *loader, const char *text)
 {
-	uint8_t *mac = loader->macs[loader->mac_count];
-	int end = 0;
+	struct ether_addr mac;
 
 	if (loader->mac_count == INTERFACE_MACS - 1) {
 		fprintf(stderr, "ecsdns-loader: at most %d --mac\n", INTERFACE_MACS - 1);
 		return -EINVAL;
 	}
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
-	    text[end] || mac[0] & 1) {
+	if (!ether_aton_r(text, &mac) || mac.ether_addr_octet[0] & 1) {
 		fprintf(stderr, "ecsdns-loader: --mac %s: expected a unicast address like 00:00:5e:00:01:0a\n", text);
 		return -EINVAL;
 	}
-	loader->mac_count++;
+	memcpy(loader->macs[loader->mac_count++], &mac, sizeof(mac));
 	return 0;
 }
 
@@ -119,8 +119,8 @@ static int parse_size(struct loader *loader, size_t which, const char *text)
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (!isdigit((unsigned char)*text) || *end || value < 16 || value > 1u << 28) {
-		fprintf(stderr, "ecsdns-loader: --%s %s: expected a number from 16 to %u\n", sizes[which].option, text, 1u << 28);
+	if (!isdigit((unsigned char)*text) || *end || value < 16 || value > 1u << 28 || value % 2) {
+		fprintf(stderr, "ecsdns-loader: --%s %s: expected an even number from 16 to %u\n", sizes[which].option, text, 1u << 28);
 		return -EINVAL;
 	}
 	loader->entries[sizes[which].table] = value;
@@ -212,6 +212,8 @@ int main(int argc, char **argv)
 	libbpf_set_print(print_tail);
 	loader.pins = tables_pins(loader.pins);
 	code = verb->needs & NEEDS_ROOT ? pins_check(&loader) : 0;
+	if (!code && verb->needs & NEEDS_LOCK)
+		code = pins_lock(&loader);
 	if (!code)
 		code = verb->run(&loader);
 	return code ? REFUSED : DONE;

@@ -3,21 +3,36 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "build/ecsdns.skel.h"
+#include "ecsdns.skel.h"
 #include "tools/loader/loader.h"
 
 #define DIRECTORY_MODE 0755
 #define PIN_MODE 0640	/* group members may read: the fallback runs without root */
+#define COMPLETE "control"	/* pinned last and removed first: where it stands, all the others do */
+
+#define PROGRAM_PIN "program"
+#define PROGRAM_PIN_NEW "program_new"	/* for a moment, until it is renamed */
+#define LOCK_SECONDS 10
+
+/* From a path to the directory that it is in; "/" and "." stay. */
+static void path_up(char path[PATH_MAX])
+{
+	const char *parent = dirname(path);	/* cuts the path, or points to a constant */
+
+	memmove(path, parent, strlen(parent) + 1);
+}
 
 /* The nearest existing directory above a path must be a bpffs. */
 static int pins_check_bpffs(const char *pins)
@@ -27,9 +42,13 @@ static int pins_check_bpffs(const char *pins)
 
 	snprintf(path, sizeof(path), "%s", pins);
 	while (statfs(path, &fs)) {
-		if (errno != ENOENT || !strcmp(path, "/") || !strcmp(path, "."))
-			return -errno;
-		memmove(path, dirname(path), strlen(dirname(path)) + 1);
+		if (errno != ENOENT || !strcmp(path, "/") || !strcmp(path, ".")) {
+			int code = -errno;
+
+			fprintf(stderr, "ecsdns-loader: %s: %s\n", path, strerror(errno));
+			return code;
+		}
+		path_up(path);
 	}
 	if (fs.f_type != BPF_FS_MAGIC) {
 		fprintf(stderr, "ecsdns-loader: %s is not on a BPF file system; mount one:\n"
@@ -39,27 +58,33 @@ static int pins_check_bpffs(const char *pins)
 	return 0;
 }
 
-/* libxdp keeps its own pins: in the file system that ours are in, so that namespaces do not share them. */
-static void pins_point_libxdp(const char *pins)
+/* Where the file system that the pins are in, or will be, is mounted. */
+static int pins_mount_point(const char *pins, char path[PATH_MAX])
 {
-	char path[PATH_MAX], parent[PATH_MAX];
+	char parent[PATH_MAX], given[PATH_MAX];
 	struct stat here, above;
 
-	snprintf(path, sizeof(path), "%s", pins);
-	while (stat(path, &here) && strcmp(path, "/"))
-		memmove(path, dirname(path), strlen(dirname(path)) + 1);
-	for (;;) {
-		snprintf(parent, sizeof(parent), "%s", path);
-		memmove(parent, dirname(parent), strlen(dirname(parent)) + 1);
-		if (stat(path, &here) || stat(parent, &above) || here.st_dev != above.st_dev || !strcmp(path, "/"))
-			break;
-		snprintf(path, sizeof(path), "%s", parent);
+	snprintf(given, sizeof(given), "%s", pins);
+	while (!realpath(given, path)) {
+		if (errno != ENOENT || !strcmp(given, "/") || !strcmp(given, "."))
+			return -errno;
+		path_up(given);
 	}
-	setenv("LIBXDP_BPFFS", path, 0);
+	while (strcmp(path, "/")) {
+		snprintf(parent, sizeof(parent), "%s", path);
+		path_up(parent);
+		if (stat(path, &here) || stat(parent, &above))
+			return -errno;
+		if (here.st_dev != above.st_dev)
+			break;
+		snprintf(path, PATH_MAX, "%s", parent);
+	}
+	return 0;
 }
 
 int pins_check(const struct loader *loader)
 {
+	char mount_point[PATH_MAX];
 	int code;
 
 	if (geteuid() != 0) {
@@ -68,8 +93,43 @@ int pins_check(const struct loader *loader)
 	}
 	code = pins_check_bpffs(loader->pins);
 	if (!code)
-		pins_point_libxdp(loader->pins);
+		code = pins_mount_point(loader->pins, mount_point);
+	/* libxdp keeps its own pins: in the file system that ours are in, so that namespaces do not share them. */
+	if (!code)
+		setenv("LIBXDP_BPFFS", mount_point, 0);
 	return code;
+}
+
+/*
+ * One loader at a time changes what is on a bpffs. The lock is the mount point's, which is there before any pin, and
+ * ends with the process, however that ends.
+ */
+int pins_lock(const struct loader *loader)
+{
+	char mount_point[PATH_MAX];
+	int code, fd;
+
+	code = pins_mount_point(loader->pins, mount_point);
+	if (code)
+		return code;
+	fd = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		code = -errno;
+		fprintf(stderr, "ecsdns-loader: %s: %s\n", mount_point, strerror(-code));
+		return code;
+	}
+	for (int tenths = 0; flock(fd, LOCK_EX | LOCK_NB); tenths++) {
+		if (errno == EWOULDBLOCK && tenths < LOCK_SECONDS * 10) {
+			usleep(100000);
+			continue;
+		}
+		code = -errno;
+		fprintf(stderr, "ecsdns-loader: %s: locked for %d seconds by another ecsdns-loader\n", mount_point,
+			LOCK_SECONDS);
+		close(fd);
+		return code;
+	}
+	return 0;
 }
 
 static void pin_path(const struct loader *loader, const char *name, char path[PATH_MAX])
@@ -81,7 +141,7 @@ int pins_exist(const struct loader *loader)
 {
 	char path[PATH_MAX];
 
-	pin_path(loader, "control", path);
+	pin_path(loader, COMPLETE, path);
 	return access(path, F_OK) == 0;
 }
 
@@ -139,18 +199,35 @@ static int pins_verify(const struct loader *loader)
 
 	code = tables_open(&tables, loader->pins, TABLES_WRITE, error, sizeof(error));
 	if (code)
-		fprintf(stderr, "ecsdns-loader: %s\n", error);
+		fprintf(stderr, "ecsdns-loader: %s\n  these tables are not whole or not of this version; `ecsdns-loader unload` "
+			"removes them\n", error);
 	else
 		code = pins_compare(loader, &tables);
 	tables_close(&tables);
 	return code;
 }
 
-/* Makes and pins every table at once, or none. */
+static int pins_pin(const struct loader *loader, const struct bpf_object *object, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+	char path[PATH_MAX];
+	int code;
+
+	pin_path(loader, name, path);
+	if (bpf_obj_pin(bpf_map__fd(map), path)) {
+		code = -errno;
+		fprintf(stderr, "ecsdns-loader: pinning %s: %s\n", path, strerror(-code));
+		return code;
+	}
+	if (chmod(path, PIN_MODE))
+		fprintf(stderr, "ecsdns-loader: warning: chmod %s: %s\n", path, strerror(errno));
+	return 0;
+}
+
+/* Makes and pins every table, or none. What a loader that was killed half-way left is removed first. */
 int pins_make(const struct loader *loader)
 {
 	struct ecsdns_bpf *skeleton;
-	char path[PATH_MAX];
 	int code;
 
 	if (pins_exist(loader))
@@ -166,17 +243,14 @@ int pins_make(const struct loader *loader)
 			"  (kernels 6.1 to 6.18 are supported; very large tables need memory)\n", strerror(-code));
 		goto out;
 	}
-	code = pins_make_directory(loader->pins);
-	for (int table = 0; table < TABLE_COUNT && !code; table++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, table_name(table));
-
-		pin_path(loader, table_name(table), path);
-		code = bpf_obj_pin(bpf_map__fd(map), path) ? -errno : 0;
-		if (code)
-			fprintf(stderr, "ecsdns-loader: pinning %s: %s\n", path, strerror(-code));
-		else if (chmod(path, PIN_MODE))
-			fprintf(stderr, "ecsdns-loader: warning: chmod %s: %s\n", path, strerror(errno));
-	}
+	code = pins_remove(loader);
+	if (!code)
+		code = pins_make_directory(loader->pins);
+	for (int table = 0; table < TABLE_COUNT && !code; table++)
+		if (strcmp(table_name(table), COMPLETE))
+			code = pins_pin(loader, skeleton->obj, table_name(table));
+	if (!code)
+		code = pins_pin(loader, skeleton->obj, COMPLETE);
 	if (code)
 		pins_remove(loader);
 out:
@@ -184,27 +258,75 @@ out:
 	return code;
 }
 
+/* Ours, in a directory where others may have pinned something too. */
+static bool pins_is_ours(const char *name)
+{
+	for (int table = 0; table < TABLE_COUNT; table++)
+		if (!strcmp(table_name(table), name))
+			return true;
+	return !strcmp(name, PROGRAM_PIN) || !strcmp(name, PROGRAM_PIN_NEW) ||
+	       !strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX));
+}
+
+static int pins_remove_one(const struct loader *loader, const char *name)
+{
+	char path[PATH_MAX];
+	int code;
+
+	pin_path(loader, name, path);
+	if (!unlink(path) || errno == ENOENT)
+		return 0;
+	code = -errno;
+	fprintf(stderr, "ecsdns-loader: removing %s: %s\n", path, strerror(-code));
+	return code;
+}
+
 int pins_remove(const struct loader *loader)
 {
 	struct dirent *entry;
-	char path[PATH_MAX];
 	DIR *directory = opendir(loader->pins);
-	int code = 0;
+	int code;
 
 	if (!directory)
 		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(directory))) {
-		if (entry->d_name[0] == '.')
-			continue;
-		pin_path(loader, entry->d_name, path);
-		if (unlink(path)) {
-			code = -errno;
-			fprintf(stderr, "ecsdns-loader: removing %s: %s\n", path, strerror(errno));
-		}
-	}
+	code = pins_remove_one(loader, COMPLETE);
+	while (!code && (entry = readdir(directory)))
+		if (pins_is_ours(entry->d_name))
+			code = pins_remove_one(loader, entry->d_name);
 	closedir(directory);
-	if (!code && rmdir(loader->pins))
+	if (code)
+		return code;
+	if (rmdir(loader->pins) && errno != ENOTEMPTY)
+		return -errno;
+	return 0;
+}
+
+/* A pinned table in place of the object's own, if it is of the same kind; its sizes have been compared before. */
+static int pins_put(const struct loader *loader, struct bpf_object *object, const char *name)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+	char path[PATH_MAX];
+	int fd, code;
+
+	pin_path(loader, name, path);
+	fd = bpf_obj_get(path);
+	if (fd < 0) {
 		code = -errno;
+	} else if (!map || bpf_obj_get_info_by_fd(fd, &info, &length) || info.type != bpf_map__type(map) ||
+		   info.map_flags != bpf_map__map_flags(map)) {
+		code = -EPROTO;
+	} else {
+		code = bpf_map__reuse_fd(map, fd);
+	}
+	if (fd >= 0)
+		close(fd);	/* the object has its own copy */
+	if (code == -EPROTO)
+		fprintf(stderr, "ecsdns-loader: %s is not the kind of table that this version makes; `ecsdns-loader unload` "
+			"removes it\n", path);
+	else if (code)
+		fprintf(stderr, "ecsdns-loader: table %s: %s\n", path, strerror(-code));
 	return code;
 }
 
@@ -214,23 +336,13 @@ struct bpf_object *pins_open_program(const struct loader *loader)
 	const void *bytes = ecsdns_bpf__elf_bytes(&size);
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = PROGRAM_NAME);
 	struct bpf_object *object = bpf_object__open_mem(bytes, size, &options);
-	char path[PATH_MAX];
-	int fd, code;
 
 	if (!object) {
 		fprintf(stderr, "ecsdns-loader: opening the program: %s\n", strerror(errno));
 		return NULL;
 	}
 	for (int table = 0; table < TABLE_COUNT; table++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(object, table_name(table));
-
-		pin_path(loader, table_name(table), path);
-		fd = bpf_obj_get(path);
-		code = fd < 0 ? -errno : map ? bpf_map__reuse_fd(map, fd) : -ENOENT;
-		if (fd >= 0)
-			close(fd);	/* the object has its own copy */
-		if (code) {
-			fprintf(stderr, "ecsdns-loader: table %s: %s\n", path, strerror(-code));
+		if (pins_put(loader, object, table_name(table))) {
 			bpf_object__close(object);
 			return NULL;
 		}
@@ -242,8 +354,8 @@ int pins_keep_program(const struct loader *loader, int fd)
 {
 	char path[PATH_MAX], fresh[PATH_MAX];
 
-	pin_path(loader, "program", path);
-	pin_path(loader, "program_new", fresh);
+	pin_path(loader, PROGRAM_PIN, path);
+	pin_path(loader, PROGRAM_PIN_NEW, fresh);
 	unlink(fresh);
 	if (bpf_obj_pin(fd, fresh) || rename(fresh, path)) {
 		fprintf(stderr, "ecsdns-loader: pinning %s: %s\n", path, strerror(errno));

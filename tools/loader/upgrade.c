@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* ecsdns-loader upgrade [IFACE...]: this binary's program in place of the one that runs, on the same tables, no gap. */
+/* ecsdns-loader upgrade IFACE...: this binary's program in place of the one that runs, on the same tables, no gap. */
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int upgrade_one(struct loader *loader, const char *name)
 	code = hook_upgrade(loader, name, ifindex);
 	if (code)
 		return code;
-	code = interface_register(loader, name, ifindex);
+	code = interface_refresh(loader, name, ifindex);
 	hook_find(loader, name, ifindex, &after);
 	if (!loader->json)
 		printf("%s: program %u replaced by %u\n", name, before.program_id, after.program_id);

@@ -26,10 +26,10 @@ Q := $(if $(V),,@)
 
 WARNINGS := -Wall -Wextra -Wshadow $(WERROR)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZERS) -fstack-protector-strong -I. -MMD -MP
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZERS) -fstack-protector-strong -I. -I$(BUILD) -MMD -MP
 BPF_CFLAGS := -target bpf -O2 -g $(WARNINGS) -I. -I/usr/include/$(shell uname -m)-linux-gnu -MMD -MP
 
-PROGRAMS := ecsdns-loader
+PROGRAMS := ecsdns-loader ecsdns-controller ecsdns-fallback ecsctl
 
 .PHONY: all packages demo check check-long lint clean help
 all: $(PROGRAMS:%=$(OBJ)/%)
@@ -56,38 +56,24 @@ $(BUILD)/bpftool.ok:
 	@command -v bpftool >/dev/null || { echo "bpftool is missing: run 'make packages' as root" >&2; exit 1; }
 	@touch $@
 
-# -- the programs: sources in the order their work flows ---------------------------------------------------------------
+# -- the programs ------------------------------------------------------------------------------------------------------
 
-COMMON := user/common/log.c user/common/tables.c
+# Everything in user/ but the mains is one thin archive, from which each program and test takes what it calls.
+LIBRARY := $(filter-out %/main.c,$(sort $(wildcard user/*/*.c)))
+LOADER := $(sort $(wildcard tools/loader/*.c)) user/common/tables.c
+ECSCTL := $(sort $(wildcard tools/ecsctl/*.c))
+LIBS := -Wl,--as-needed -lxdp -lbpf -lmicrohttpd -luv -lcurl -lyaml -larchive -ljansson -lknot -lzscanner -lsodium -lcap -lpthread -lm
 
-LOADER := tools/loader/main.c tools/loader/attach.c tools/loader/upgrade.c tools/loader/detach.c \
-	tools/loader/status.c tools/loader/preflight.c tools/loader/interface.c tools/loader/hook.c tools/loader/pins.c \
-	user/common/tables.c
-LOADER_LIBS := -lxdp -lbpf -ljansson
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
-CONFIGURATION := user/common/faults.c user/common/bundle.c $(wildcard user/common/zone*.c) \
-	user/controller/config.c $(filter-out user/controller/config.c,$(wildcard user/controller/config_*.c)) \
-	user/controller/rows.c user/controller/ids.c user/controller/topology.c user/controller/compile.c \
-	$(wildcard user/controller/answers.c user/controller/existence.c user/controller/names.c)
-CONTROLLER := $(sort $(wildcard user/controller/*.c) $(CONFIGURATION)) $(COMMON)
-CONTROLLER_LIBS := -lbpf -lmicrohttpd -luv -lyaml -larchive -ljansson -lknot -lzscanner -lsodium
-
-FALLBACK := $(wildcard user/fallback/*.c) user/common/faults.c user/common/bundle.c $(wildcard user/common/zone*.c) $(COMMON)
-FALLBACK_LIBS := -lbpf -lyaml -larchive -ljansson -lknot -lzscanner -lcap -lpthread
-
-ECSCTL := $(wildcard tools/ecsctl/*.c) $(CONFIGURATION)
-ECSCTL_LIBS := -lcurl -lyaml -larchive -ljansson -lknot -lzscanner
-
-objects = $(patsubst %.c,$(OBJ)/%.o,$(sort $(1)))
+$(OBJ)/libecsdns.a: $(call objects,$(LIBRARY))
+	$(Q)rm -f $@ && ar rcsT $@ $^
 
 $(OBJ)/ecsdns-loader: $(call objects,$(LOADER))
-$(OBJ)/ecsdns-controller: $(call objects,$(CONTROLLER))
-$(OBJ)/ecsdns-fallback: $(call objects,$(FALLBACK))
+$(OBJ)/ecsdns-controller: $(call objects,user/controller/main.c)
+$(OBJ)/ecsdns-fallback: $(call objects,user/fallback/main.c)
 $(OBJ)/ecsctl: $(call objects,$(ECSCTL))
-$(OBJ)/ecsdns-loader: LIBS = $(LOADER_LIBS)
-$(OBJ)/ecsdns-controller: LIBS = $(CONTROLLER_LIBS)
-$(OBJ)/ecsdns-fallback: LIBS = $(FALLBACK_LIBS)
-$(OBJ)/ecsctl: LIBS = $(ECSCTL_LIBS)
+$(OBJ)/ecsdns-controller $(OBJ)/ecsdns-fallback $(OBJ)/ecsctl: $(OBJ)/libecsdns.a
 $(PROGRAMS:%=$(OBJ)/%):
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
@@ -98,12 +84,51 @@ $(OBJ)/%.o: %.c
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 $(call objects,$(LOADER)): $(BUILD)/ecsdns.skel.h
 
+# -- tests -------------------------------------------------------------------------------------------------------------
+
+UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+$(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(OBJ)/libecsdns.a -lcmocka $(LIBS)
+
+$(BUILD)/vectors-run: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/vectors/*.c))
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lbpf
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 # -- everything else ---------------------------------------------------------------------------------------------------
 
 packages:
 	@packaging/install.sh
+
+demo: packages
+	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o
+	@tests/demo.sh
+
+# In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
+E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/loader.sh tests/e2e/push.sh tests/e2e/flood.sh \
+	tests/e2e/capacity.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
+CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
+
+check: packages
+	@$(MAKE) --no-print-directory -s all tests-programs
+	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
+	@tests/run.sh $(CHECKS)
+
+check-long: packages
+	@$(MAKE) --no-print-directory -s all tests-programs
+	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
+	@ECSDNS_LONG=1 ECSDNS_PROPERTY=50000 TEST_TIMEOUT=3600 tests/run.sh $(CHECKS)
+
+.PHONY: unit tests-programs
+unit: $(UNIT:%=$(OBJ)/%)
+tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run
+
+# Everything, with every compiler that is supported, warnings as errors.
+lint:
+	@tests/lint.sh
 
 clean:
 	rm -rf $(BUILD)

@@ -80,7 +80,7 @@ PIECE int frame_ipv4(void *data, void *end, struct frame *frame, __u32 *udp_leng
 	if ((void *)(ip + 1) > end || ip->protocol != IPPROTO_UDP || ip->version != 4)
 		return REASON_NOT_DNS;
 	if (ip->ihl != 5)
-		return REASON_IP_OPTIONS;
+		return REASON_IP_EXTENSIONS;
 	if (ip->frag_off & bpf_htons(IP_MORE_FRAGMENTS_OR_OFFSET))
 		return REASON_FRAGMENT;
 	total = bpf_ntohs(ip->tot_len);
@@ -104,7 +104,7 @@ PIECE int frame_ipv6_other(__u8 next)
 	case IPPROTO_HOPOPTS:
 	case IPPROTO_ROUTING:
 	case IPPROTO_DSTOPTS:
-		return REASON_IP_OPTIONS;
+		return REASON_IP_EXTENSIONS;
 	default:
 		return REASON_NOT_DNS;
 	}

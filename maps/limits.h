@@ -52,7 +52,7 @@
 #define TOPOLOGY4_ENTRIES 8388608	/* a million random prefixes are about two million entries a generation */
 #define TOPOLOGY6_ENTRIES 8388608
 #define ADDRESSES_ENTRIES 256
-#define INDICES_ENTRIES 1048576		/* 4 MiB */
+#define INDICES_ENTRIES 1048576		/* 8 MiB: the kernel keeps eight octets an element */
 #define ANSWERS_ENTRIES 16384		/* 34 MB */
 #define SERVICES_ENTRIES 65536		/* 8 octets a CPU each */
 #define REGIONS_ENTRIES 16384

@@ -231,7 +231,7 @@ static void refuses_bad_zones(void **state)
 	}
 }
 
-static void shows_all_faults_with_columns(void **state)
+static void shows_all_faults(void **state)
 {
 	(void)state;
 	struct faults faults;
@@ -242,7 +242,6 @@ static void shows_all_faults_with_columns(void **state)
 	for (unsigned int i = 0; i < 3; i++) {
 		assert_string_equal(faults.list[i].file, "example.zone");
 		assert_int_equal(faults.list[i].line, 3 + i);
-		assert_true(faults.list[i].column > 2 && faults.list[i].column < 12);
 	}
 	faults_free(&faults);
 }
@@ -391,7 +390,7 @@ int main(void)
 		cmocka_unit_test(keeps_records_in_wire_form),
 		cmocka_unit_test(services_exist),
 		cmocka_unit_test(refuses_bad_zones),
-		cmocka_unit_test(shows_all_faults_with_columns),
+		cmocka_unit_test(shows_all_faults),
 		cmocka_unit_test(includes_from_the_bundle_alone),
 		cmocka_unit_test(mends_what_rfc2181_says),
 		cmocka_unit_test(grows),

@@ -6,7 +6,7 @@
 
 static void output_json(const json_t *reply)
 {
-	json_dumpf(reply, stdout, JSON_INDENT(2));
+	json_dumpf(reply, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 	putchar('\n');
 }
 

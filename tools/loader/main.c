@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/ether.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +56,7 @@ static const struct {
 	{ "long-names", TABLE_names_long, NAMES_LONG_ENTRIES, "longer service names, both generations" },
 	{ "topology4", TABLE_topology4, TOPOLOGY4_ENTRIES, "IPv4 topology entries, about 2.3 a prefix and generation" },
 	{ "topology6", TABLE_topology6, TOPOLOGY6_ENTRIES, "the same for IPv6" },
-	{ "indices", TABLE_indices, INDICES_ENTRIES, "4 octets each: (4 + 3 * regions) a service and generation" },
+	{ "indices", TABLE_indices, INDICES_ENTRIES, "8 octets each: (4 + 3 * regions) a service and generation" },
 	{ "answers", TABLE_answers, ANSWERS_ENTRIES, "2 KiB each: different answers, both generations" },
 	{ "services", TABLE_service_hits, SERVICES_ENTRIES, "service counters" },
 	{ "regions", TABLE_region_hits, REGIONS_ENTRIES, "region counters" },
@@ -99,17 +98,20 @@ static int parse_word(const char *option, const char *value, const char *const w
 
 static int parse_mac(struct loader *loader, const char *text)
 {
-	struct ether_addr mac;
+	uint8_t *mac = loader->macs[loader->mac_count];
+	int end = 0;
 
 	if (loader->mac_count == INTERFACE_MACS - 1) {
 		fprintf(stderr, "ecsdns-loader: at most %d --mac\n", INTERFACE_MACS - 1);
 		return -EINVAL;
 	}
-	if (!ether_aton_r(text, &mac) || mac.ether_addr_octet[0] & 1) {
+	/* strspn: sscanf takes signs and blanks for hexadecimal numbers too */
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5], &end) != 6 ||
+	    text[end] || text[strspn(text, "0123456789abcdefABCDEF:")] || mac[0] & 1) {
 		fprintf(stderr, "ecsdns-loader: --mac %s: expected a unicast address like 00:00:5e:00:01:0a\n", text);
 		return -EINVAL;
 	}
-	memcpy(loader->macs[loader->mac_count++], &mac, sizeof(mac));
+	loader->mac_count++;
 	return 0;
 }
 

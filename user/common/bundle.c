@@ -118,7 +118,9 @@ static char *path_join(const char *directory, const char *name)
 
 	if (name[0] == '/')
 		return strdup(name);
-	return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
+	if (asprintf(&path, "%s%s%s", directory, directory[strlen(directory) - 1] == '/' ? "" : "/", name) < 0)
+		return NULL;
+	return path;
 }
 
 static int too_large(const struct bundle *bundle, const char *name, size_t length, size_t limit,

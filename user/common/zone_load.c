@@ -104,7 +104,6 @@ static int load_records(struct loading *loading)
 			return faults_error(loading->faults, &loading->place, "reading the zone: %s",
 					    zs_strerror(scanner->error.code));
 		loading->place.line = scanner->line_counter;
-		loading->place.column = 0;
 		switch (scanner->state) {
 		case ZS_STATE_DATA:
 			code = load_record(loading);
@@ -130,19 +129,17 @@ static int load_records(struct loading *loading)
 /* The scanner's words are few, so the line it stopped in is shown, cut, and with dots for what cannot be printed. */
 #define LOAD_LINE_SHOWN 60
 
-/* Where the scanner stopped within its line, from 1. `line` becomes the line up to and a little past there. */
-static uint32_t load_line(const zs_scanner_t *scanner, char line[LOAD_LINE_SHOWN + 1])
+/* The scanner reads a faulty line to its end before it stops, so that no column is known. */
+static void load_line(const zs_scanner_t *scanner, char line[LOAD_LINE_SHOWN + 1])
 {
-	const char *at = scanner->input.current, *start = at, *from;
+	const char *start = scanner->input.current;
 	size_t length = 0;
 
-	while (start > scanner->input.start && start[-1] != '\n' && at - start < 65535)
+	while (start > scanner->input.start && start[-1] != '\n')
 		start--;
-	from = at - start > LOAD_LINE_SHOWN / 2 ? at - LOAD_LINE_SHOWN / 2 : start;
-	for (; length < LOAD_LINE_SHOWN && from < scanner->input.end && *from != '\n'; from++)
-		line[length++] = *from >= ' ' && *from <= '~' ? *from : *from == '\t' ? ' ' : '.';
+	for (; length < LOAD_LINE_SHOWN && start < scanner->input.end && *start != '\n'; start++)
+		line[length++] = *start >= ' ' && *start <= '~' ? *start : *start == '\t' ? ' ' : '.';
 	line[length] = 0;
-	return at - start + 1;
 }
 
 static void load_fault(struct loading *loading)
@@ -151,7 +148,7 @@ static void load_fault(struct loading *loading)
 	char line[LOAD_LINE_SHOWN + 1];
 	const char *hint = "";
 
-	loading->place.column = load_line(loading->scanner, line);
+	load_line(loading->scanner, line);
 	switch (fault) {
 	case ZS_BAD_ORIGIN:
 	case ZS_BAD_INCLUDE_ORIGIN:
@@ -160,8 +157,9 @@ static void load_fault(struct loading *loading)
 	case ZS_DOS_NEWLINE:
 		hint = "; end lines with a line feed alone";
 		break;
+	case ZS_BAD_NUMBER:
 	case ZS_UNSUPPORTED_TYPE:
-		hint = "; expected a record type such as A, AAAA, MX or TYPE65280, in class IN";
+		hint = "; expected a TTL, the class IN, or a record type such as A, MX or TYPE65280";
 		break;
 	case ZS_BAD_PREVIOUS_OWNER:
 		hint = "; a record that begins with blanks takes the owner of the one before it";

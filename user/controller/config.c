@@ -255,9 +255,11 @@ struct place parser_place(struct parser *parser, const struct node *node)
 bool parser_define(struct parser *parser, const struct node *key, const char *what, struct words *names,
 		   const char **name, int *fault)
 {
+	char expected[64];
 	const char *text;
 
-	if (!tree_label(key, what, &text, parser->faults))
+	snprintf(expected, sizeof(expected), "a %s's name", what);
+	if (!tree_label(key, expected, &text, parser->faults))
 		return false;
 	if (words_find(names, text, key->length) != WORDS_NONE) {
 		faults_error(parser->faults, &key->place, "%s \"%s\" is there twice", what, text);
@@ -298,6 +300,15 @@ static bool name_set(struct config_name *name, struct arena *arena)
 	return name->text;
 }
 
+/* What libknot takes for octets of a label, and we for a slip: they can be written as \DDD. */
+static bool name_odd(const char *text)
+{
+	for (; *text; text++)
+		if (*text <= ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
 bool parser_name(struct parser *parser, const struct node *node, const char *what, struct config_name *out, int *fault)
 {
 	const char *text;
@@ -307,7 +318,7 @@ bool parser_name(struct parser *parser, const struct node *node, const char *wha
 	memset(out, 0, sizeof(*out));
 	if (!tree_text(node, expected, &text, parser->faults))
 		return false;
-	if (!knot_dname_from_str(out->name, text, NAME_OCTETS_MAX)) {
+	if (name_odd(text) || !knot_dname_from_str(out->name, text, NAME_OCTETS_MAX)) {
 		faults_error(parser->faults, &node->place, "expected %s such as www.example.com, not \"%.64s\": labels have 1 "
 			     "to 63 octets, the name at most 255, other alphabets are written as xn--...", expected, text);
 		return false;

@@ -32,8 +32,8 @@ int config_server(struct parser *parser)
 			server = node;
 	}
 	if (!server) {
-		faults_error(parser->faults, &place, "there is no `server`: expected at least\n"
-			     "server: {addresses: [192.0.2.53, \"2001:db8::53\"]}");
+		faults_error(parser->faults, &place, "there is no `server`: expected at least `server: {addresses: [...]}` "
+			     "with the addresses whose queries are ours");
 		return 0;
 	}
 	return server_read(parser, server);

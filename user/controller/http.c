@@ -116,7 +116,7 @@ static struct http_connection *http_connection_of(struct MHD_Connection *connect
 
 static enum MHD_Result http_send(struct http_request *request)
 {
-	char *text = request->reply ? json_dumps(request->reply, JSON_INDENT(2)) : NULL;
+	char *text = request->reply ? json_dumps(request->reply, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
 	struct MHD_Response *response;
 	enum MHD_Result result = MHD_NO;
 	size_t length;

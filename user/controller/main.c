@@ -19,6 +19,9 @@
 #include "user/controller/push.h"
 
 #define IDS_OCTETS_MAX (64UL << 20)
+/* A controller that was killed holds its locks until the kernel has freed its memory, which may be a gigabyte. */
+#define LOCK_TRIES 30
+#define LOCK_TRY_MICROSECONDS 100000
 
 static void usage(FILE *to)
 {
@@ -84,9 +87,15 @@ static void main_options(struct controller *controller, int argc, char **argv)
 /* Two controllers with one set of tables would undo each other's work, whatever their state directories. */
 static int main_lock_pins(const char *pins)
 {
-	int directory = open(pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory = open(pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fault = 0;
 
-	if (directory >= 0 && flock(directory, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+	for (int i = 0; directory >= 0 && i < LOCK_TRIES; i++) {
+		fault = flock(directory, LOCK_EX | LOCK_NB) ? -errno : 0;
+		if (fault != -EWOULDBLOCK)
+			break;
+		usleep(LOCK_TRY_MICROSECONDS);
+	}
+	if (fault == -EWOULDBLOCK) {
 		log_error("another ecsdns-controller runs on the tables in %s; stop it, or give this one --pins of its own", pins);
 		close(directory);
 		return -EWOULDBLOCK;
@@ -98,6 +107,10 @@ static int main_open_state(struct controller *controller)
 {
 	int fault = state_open(&controller->state, controller->state_path);
 
+	for (int i = 0; fault == -EWOULDBLOCK && i < LOCK_TRIES; i++) {
+		usleep(LOCK_TRY_MICROSECONDS);
+		fault = state_open(&controller->state, controller->state_path);
+	}
 	if (fault == -EWOULDBLOCK)
 		log_error("another ecsdns-controller runs on %s; stop it, or give this one --state of its own",
 			  controller->state_path);

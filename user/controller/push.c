@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -345,6 +346,7 @@ static void push_on_done(uv_work_t *work, int status)
 	}
 	controller->pushes = push->next;
 	push_free(push);
+	malloc_trim(0);		/* a large configuration's leavings, in every thread's arena */
 	if (controller->pushes)
 		push_run(controller->pushes);
 	else if (controller->stopping)

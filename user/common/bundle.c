@@ -132,8 +132,10 @@ static int too_large(const struct bundle *bundle, const char *name, size_t lengt
 		return -EFBIG;
 	}
 	if (length > BUNDLE_OCTETS_MAX - bundle->octets || bundle->count >= BUNDLE_FILES_MAX) {
-		faults_error(faults, from, "with %s the configuration has more than %lu MiB or %d files, which is the most "
-			     "one push may hold", name, BUNDLE_OCTETS_MAX >> 20, BUNDLE_FILES_MAX);
+		faults_error(faults, from,
+			     "with %s the configuration has more than %lu MiB or %d files, which is the most "
+			     "one push may hold",
+			     name, BUNDLE_OCTETS_MAX >> 20, BUNDLE_FILES_MAX);
 		return -EFBIG;
 	}
 	return 0;
@@ -226,8 +228,10 @@ const struct bundle_file *bundle_file(struct bundle *bundle, const char *name, s
 		return NULL;
 	}
 	if (!bundle->directory) {
-		faults_error(faults, from, "file %s is not in the bundle: push with ecsctl, which puts in every file the "
-			     "configuration names", name);
+		faults_error(faults, from,
+			     "file %s is not in the bundle: push with ecsctl, which puts in every file the "
+			     "configuration names",
+			     name);
 		return NULL;
 	}
 	if (bundle_fetch(bundle, name, limit, from, faults))

@@ -62,7 +62,8 @@ lost:
 	free(text);
 }
 
-static void faults_addv(struct faults *faults, bool warning, const struct place *place, const char *format, va_list args)
+static void faults_addv(struct faults *faults, bool warning, const struct place *place, const char *format,
+			va_list args)
 {
 	char *text;
 
@@ -162,8 +163,9 @@ static int fault_read_json(struct faults *faults, json_t *object)
 	json_int_t line = 0, column = 0;
 	struct place place;
 
-	if (json_unpack(object, "{s:s, s:s, s?s, s?I, s?I}", "severity", &severity, "text", &text, "file", &file, "line",
-			&line, "column", &column) || line < 0 || line > UINT32_MAX || column < 0 || column > UINT32_MAX)
+	if (json_unpack(object, "{s:s, s:s, s?s, s?I, s?I}", "severity", &severity, "text", &text, "file", &file,
+			"line", &line, "column", &column) ||
+	    line < 0 || line > UINT32_MAX || column < 0 || column > UINT32_MAX)
 		return -EINVAL;
 	place = (struct place){file, line, column};
 	if (!strcmp(severity, "warning"))

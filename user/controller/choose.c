@@ -121,16 +121,19 @@ static bool type_exists(const struct config *config, const struct config_service
 		return false;
 	if (with < topology->region_count) {
 		regions_text(config, service, type, regions, sizeof(regions));
-		faults_error(faults, &service->place, "service %s: region %s has %s records (pool %s), but no pool of these "
+		faults_error(faults, &service->place,
+			     "service %s: region %s has %s records (pool %s), but no pool of these "
 			     "regions has any: %s; a type must exist for every client or for none: give their pools %s "
-			     "members, or list a pool that has them", service->name.text, topology->regions[giver].name,
-			     choose_type_names[type], config->pools[region_pool(config, &service->regions[giver], type)].name,
-			     regions, choose_type_names[type]);
+			     "members, or list a pool that has them",
+			     service->name.text, topology->regions[giver].name, choose_type_names[type],
+			     config->pools[region_pool(config, &service->regions[giver], type)].name, regions,
+			     choose_type_names[type]);
 	}
 	if (all_down && !choose_pool_has(all_down, type))
-		faults_error(faults, &service->all_down_place, "service %s has %s records, but its pool for when all are down, "
-			     "%s, has none: a type must not vanish with health", service->name.text,
-			     choose_type_names[type], all_down->name);
+		faults_error(faults, &service->all_down_place,
+			     "service %s has %s records, but its pool for when all are down, "
+			     "%s, has none: a type must not vanish with health",
+			     service->name.text, choose_type_names[type], all_down->name);
 	return true;
 }
 

@@ -138,9 +138,10 @@ static int topology_regions(struct compiler *compiler, const struct config_topol
 		snprintf(name, sizeof(name), "%s/%s", from->name, from->regions[i].name);
 		fault = ids_number(&compiler->ids->regions, name, &to->regions[i].id);
 		if (fault == -ENOSPC)
-			faults_error(compiler->faults, &from->regions[i].place, "no number is left for region %s: the table "
-				     "region_hits has %zu entries, give the loader more", name,
-				     compiler->ids->regions.limit);
+			faults_error(compiler->faults, &from->regions[i].place,
+				     "no number is left for region %s: the table "
+				     "region_hits has %zu entries, give the loader more",
+				     name, compiler->ids->regions.limit);
 		if (fault)
 			return fault;
 	}
@@ -201,8 +202,10 @@ static int compile_indices(struct compiler *compiler)
 		regions = config->topologies[config->services[i].topology].region_count;
 		compiled->index_count += SERVICE_COMMON + regions * SERVICE_TYPES;
 		if (compiled->index_count > INDICES_MAX)
-			return faults_error(compiler->faults, &config->services[i].place, "more than %lu combinations of "
-					    "services and regions", INDICES_MAX / SERVICE_TYPES);
+			return faults_error(compiler->faults, &config->services[i].place,
+					    "more than %lu combinations of "
+					    "services and regions",
+					    INDICES_MAX / SERVICE_TYPES);
 	}
 	compiled->indices = array_new(compiled->index_count, sizeof(*compiled->indices));
 	compiled->reasons = array_new(compiled->index_count, sizeof(*compiled->reasons));
@@ -220,7 +223,8 @@ static int compile_services(struct compiler *compiler)
 	return fault;
 }
 
-static void index_set(struct compiler *compiler, uint32_t index, uint32_t number, uint32_t pool, enum compiled_note note)
+static void index_set(struct compiler *compiler, uint32_t index, uint32_t number, uint32_t pool,
+		      enum compiled_note note)
 {
 	compiler->compiled->indices[index] = number;
 	compiler->compiled->reasons[index] = (struct compiled_reason){pool, note};
@@ -254,8 +258,10 @@ static int compile_service(struct compiler *compiler, uint32_t number, uint32_t 
 	to->value.flags = (from->ecs ? SERVICE_ECS : 0) | (origin.beside_data ? SERVICE_STATIC : 0);
 	fault = ids_number(&compiler->ids->services, to->text, &to->value.id);
 	if (fault == -ENOSPC)
-		faults_error(compiler->faults, &from->place, "no number is left for service %s: the table service_hits has %zu "
-			     "entries, give the loader more", to->text, compiler->ids->services.limit);
+		faults_error(compiler->faults, &from->place,
+			     "no number is left for service %s: the table service_hits has %zu "
+			     "entries, give the loader more",
+			     to->text, compiler->ids->services.limit);
 	if (!fault)
 		fault = compile_common(compiler, &origin, to, &nodata);
 	for (int type = 0; type < SERVICE_TYPES && !fault; type++)
@@ -287,8 +293,10 @@ static int compile_common(struct compiler *compiler, const struct origin *origin
 	if (!fault && from->when_all_down == CONFIG_ALL_DOWN_nodata)
 		fault = answers_number(&compiler->answers, &answers[SERVICE_NODATA], nodata);
 	if (fault == -E2BIG)
-		return faults_error(compiler->faults, &from->place, "service %s: its SOA or NS records do not fit an answer of "
-				    "%d octets", service->text, ANSWER_OCTETS);
+		return faults_error(compiler->faults, &from->place,
+				    "service %s: its SOA or NS records do not fit an answer of "
+				    "%d octets",
+				    service->text, ANSWER_OCTETS);
 	return fault;
 }
 
@@ -303,8 +311,9 @@ static int compile_pool(struct compiler *compiler, const struct compiled_service
 
 	if (!fault)
 		return answers_number(&compiler->answers, &answer, number);
-	faults_error(compiler->faults, &pool->place, "pool %s has more %s members than fit an answer (%d records, %d octets)",
-		     pool->name, choose_type_names[type], ANSWER_RECORDS_MAX, ANSWER_OCTETS);
+	faults_error(compiler->faults, &pool->place,
+		     "pool %s has more %s members than fit an answer (%d records, %d octets)", pool->name,
+		     choose_type_names[type], ANSWER_RECORDS_MAX, ANSWER_OCTETS);
 	return 0;
 }
 
@@ -354,9 +363,11 @@ static void warn_size(struct compiler *compiler, const struct compiled_service *
 		pool = &compiler->config->pools[compiled->reasons[index].pool];
 		if ((size_t)answer->send * answer->stride <= room)
 			continue;
-		faults_warning(compiler->faults, &pool->place, "service %s: %u records of pool %s make a reply longer than the "
-			       "%d octets sent over UDP, so that resolvers ask again over TCP; `max_answers` of %zu fits",
-			       service->text, answer->send, pool->name, REPLY_OCTETS_MAX, room / answer->stride);
+		faults_warning(
+			compiler->faults, &pool->place,
+			"service %s: %u records of pool %s make a reply longer than the "
+			"%d octets sent over UDP, so that resolvers ask again over TCP; `max_answers` of %zu fits",
+			service->text, answer->send, pool->name, REPLY_OCTETS_MAX, room / answer->stride);
 		return;
 	}
 }
@@ -382,7 +393,8 @@ static void warn_mixed(struct compiler *compiler, const struct compiled_service 
 			continue;
 		a = config->pools[reasons[SERVICE_A].pool].name;
 		aaaa = config->pools[reasons[SERVICE_AAAA].pool].name;
-		faults_warning(compiler->faults, &from->regions[region].place, "service %s, region %s: A comes from pool %s and "
+		faults_warning(compiler->faults, &from->regions[region].place,
+			       "service %s, region %s: A comes from pool %s and "
 			       "AAAA from pool %s, one of which is a CNAME; resolvers take a CNAME for all types",
 			       from->name.text, topology->regions[region].name, a, aaaa);
 	}
@@ -393,7 +405,8 @@ static void compile_warnings(struct compiler *compiler)
 	const struct config *config = compiler->config;
 
 	if (config->check_count)
-		faults_warning(compiler->faults, &config->checks[0].place, "checks are not run by this version: all members "
+		faults_warning(compiler->faults, &config->checks[0].place,
+			       "checks are not run by this version: all members "
 			       "count as up");
 	for (size_t i = 0; i < compiler->compiled->service_count; i++) {
 		warn_size(compiler, &compiler->compiled->services[i]);

@@ -164,8 +164,10 @@ static int source_read(struct parser *parser, const struct bundle_file *file, co
 				    file->length, CONFIG_FILE_OCTETS_MAX >> 20);
 	parser->yaml_octets += file->length;
 	if (parser->yaml_octets > CONFIG_YAML_OCTETS_MAX)
-		return faults_error(parser->faults, from, "more than %lu MiB of YAML: prefixes belong into `file:` of a "
-				    "topology", CONFIG_YAML_OCTETS_MAX >> 20);
+		return faults_error(parser->faults, from,
+				    "more than %lu MiB of YAML: prefixes belong into `file:` of a "
+				    "topology",
+				    CONFIG_YAML_OCTETS_MAX >> 20);
 	if (parser_file(parser, file->name) == CONFIG_NONE)
 		return -ENOMEM;
 	fault = tree_parse(file, parser->trees, &root, parser->faults);
@@ -319,8 +321,10 @@ bool parser_name(struct parser *parser, const struct node *node, const char *wha
 	if (!tree_text(node, expected, &text, parser->faults))
 		return false;
 	if (name_odd(text) || !knot_dname_from_str(out->name, text, NAME_OCTETS_MAX)) {
-		faults_error(parser->faults, &node->place, "expected %s such as www.example.com, not \"%.64s\": labels have 1 "
-			     "to 63 octets, the name at most 255, other alphabets are written as xn--...", expected, text);
+		faults_error(parser->faults, &node->place,
+			     "expected %s such as www.example.com, not \"%.64s\": labels have 1 "
+			     "to 63 octets, the name at most 255, other alphabets are written as xn--...",
+			     expected, text);
 		return false;
 	}
 	if (name_set(out, parser->config->arena))

@@ -65,7 +65,8 @@ static int check_path(struct parser *parser, const struct node *node, struct con
 	if (fault || !check->path)
 		return fault;
 	if (check->path[0] != '/')
-		faults_error(parser->faults, &node->place, "expected `path` to begin with /, not \"%.64s\"", check->path);
+		faults_error(parser->faults, &node->place, "expected `path` to begin with /, not \"%.64s\"",
+			     check->path);
 	if (check->type != CONFIG_CHECK_file)
 		text_printable(parser, node, "`path`");
 	return 0;
@@ -166,12 +167,13 @@ static int check_read(struct parser *parser, const struct node *node, struct con
 	if (!tree_fields(node, "a check", check_keys, CHECK_KEY_COUNT, values, parser->faults))
 		return 0;
 	if (!values[CHECK_type]) {
-		faults_error(parser->faults, &node->place, "expected the check's `type`: http, https, tcp, dns, icmp, exec or "
+		faults_error(parser->faults, &node->place,
+			     "expected the check's `type`: http, https, tcp, dns, icmp, exec or "
 			     "file");
 		return 0;
 	}
-	if (!tree_choice(values[CHECK_type], "a check's `type`", config_check_type_names, CONFIG_CHECK_TYPE_COUNT, &type,
-			 parser->faults))
+	if (!tree_choice(values[CHECK_type], "a check's `type`", config_check_type_names, CONFIG_CHECK_TYPE_COUNT,
+			 &type, parser->faults))
 		return 0;
 	check->type = type;
 	check_keys_fit(parser, node, values, type);
@@ -271,8 +273,10 @@ static void pool_weights(struct parser *parser, const struct node *node, const s
 		weight += pool->members[i].address.length == length ? pool->members[i].weight : 0;
 	}
 	if (members && !weight)
-		faults_error(parser->faults, &node->place, "all IPv%c members weigh 0, so that none could be chosen: give one "
-			     "a `weight`", length == 4 ? '4' : '6');
+		faults_error(parser->faults, &node->place,
+			     "all IPv%c members weigh 0, so that none could be chosen: give one "
+			     "a `weight`",
+			     length == 4 ? '4' : '6');
 }
 
 static int pool_members(struct parser *parser, const struct node *node, struct config_pool *pool)
@@ -308,8 +312,8 @@ static int pool_cname(struct parser *parser, const struct node *const *values, s
 
 	for (int key = 0; key < POOL_KEY_COUNT; key++)
 		if (key != POOL_cname && values[key])
-			faults_error(parser->faults, &values[key]->place, "a pool with a `cname` has no `%s`: it is always up",
-				     pool_keys[key]);
+			faults_error(parser->faults, &values[key]->place,
+				     "a pool with a `cname` has no `%s`: it is always up", pool_keys[key]);
 	pool->cname = arena_alloc(parser->config->arena, 1, sizeof(*pool->cname));
 	if (!pool->cname)
 		return -ENOMEM;
@@ -340,8 +344,10 @@ static int pool_read(struct parser *parser, const struct node *node, struct conf
 		tree_number(values[POOL_max_answers], "`max_answers`", 1, ANSWER_RECORDS_MAX, &pool->max_answers,
 			    parser->faults);
 		if (method != CONFIG_METHOD_all)
-			faults_warning(parser->faults, &values[POOL_max_answers]->place, "`max_answers` has no meaning with "
-				       "method %s, which gives one record", config_method_names[method]);
+			faults_warning(parser->faults, &values[POOL_max_answers]->place,
+				       "`max_answers` has no meaning with "
+				       "method %s, which gives one record",
+				       config_method_names[method]);
 	}
 	if (values[POOL_members])
 		return pool_members(parser, values[POOL_members], pool);
@@ -366,8 +372,10 @@ int config_pools(struct parser *parser)
 			continue;
 		config->pool_count++;
 		if (!strcmp(pool->name, "serve-all") || !strcmp(pool->name, "nodata"))
-			faults_error(parser->faults, &walk.item->key->place, "a pool cannot be named \"%s\", which has a "
-				     "meaning for `when_all_down`", pool->name);
+			faults_error(parser->faults, &walk.item->key->place,
+				     "a pool cannot be named \"%s\", which has a "
+				     "meaning for `when_all_down`",
+				     pool->name);
 		fault = pool_read(parser, walk.item->value, pool);
 	}
 	return fault;

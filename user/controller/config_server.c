@@ -32,7 +32,8 @@ int config_server(struct parser *parser)
 			server = node;
 	}
 	if (!server) {
-		faults_error(parser->faults, &place, "there is no `server`: expected at least `server: {addresses: [...]}` "
+		faults_error(parser->faults, &place,
+			     "there is no `server`: expected at least `server: {addresses: [...]}` "
 			     "with the addresses whose queries are ours");
 		return 0;
 	}
@@ -101,7 +102,8 @@ static int server_addresses(struct parser *parser, const struct node *node)
 			if (!memcmp(&server->addresses[i], address, sizeof(*address)))
 				refused = "it is there twice";
 		if (refused)
-			faults_error(parser->faults, &item->value->place, "address %.64s: %s", item->value->text, refused);
+			faults_error(parser->faults, &item->value->place, "address %.64s: %s", item->value->text,
+				     refused);
 		server->address_count++;
 	}
 	return 0;
@@ -172,7 +174,8 @@ static int server_synthetic(struct parser *parser, const struct node *node)
 	if (!values[0] || fault || !tree_expect(values[0], NODE_LIST, "a list of name servers", parser->faults))
 		return fault;
 	if (!values[0]->count || values[0]->count > CONFIG_NAMESERVERS_MAX) {
-		faults_error(parser->faults, &values[0]->place, "expected 1 to %d name servers", CONFIG_NAMESERVERS_MAX);
+		faults_error(parser->faults, &values[0]->place, "expected 1 to %d name servers",
+			     CONFIG_NAMESERVERS_MAX);
 		return 0;
 	}
 	server->nameservers = arena_alloc(parser->config->arena, values[0]->count, sizeof(*server->nameservers));
@@ -185,10 +188,13 @@ static int server_synthetic(struct parser *parser, const struct node *node)
 		server->nameserver_count++;
 		for (const struct config_name *other = server->nameservers; other < name; other++)
 			if (other->length == name->length && !memcmp(other->name, name->name, name->length))
-				faults_error(parser->faults, &item->value->place, "name server %s is there twice", name->text);
+				faults_error(parser->faults, &item->value->place, "name server %s is there twice",
+					     name->text);
 		if (name->length != server->nameservers->length)
-			faults_error(parser->faults, &item->value->place, "name server %s: their names must be of one length "
-				     "(ns1 and ns2, say), since records of one answer are", name->text);
+			faults_error(parser->faults, &item->value->place,
+				     "name server %s: their names must be of one length "
+				     "(ns1 and ns2, say), since records of one answer are",
+				     name->text);
 	}
 	return fault;
 }

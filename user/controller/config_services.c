@@ -42,7 +42,8 @@ static int topology_prefixes(struct parser *parser, const struct node *node, str
 	if (!tree_expect(node, NODE_MAP, "a map of prefixes to regions", parser->faults))
 		return 0;
 	for (item = node->items; item && !fault && !faults_enough(parser->faults); item = item->next) {
-		if (!prefix_parse(item->key->text, item->key->length, &item->key->place, &prefix, &bits, parser->faults))
+		if (!prefix_parse(item->key->text, item->key->length, &item->key->place, &prefix, &bits,
+				  parser->faults))
 			continue;
 		prefix.region = region_define(parser, item->value, regions, &fault);
 		if (prefix.region != WORDS_NONE)
@@ -132,7 +133,8 @@ static int topology_read(struct parser *parser, const struct node *node, struct 
 	if (!tree_fields(node, "a topology", keys, 3, values, parser->faults))
 		return 0;
 	if (!values[0])
-		faults_error(parser->faults, &node->place, "expected the topology's `default`, the region of every address "
+		faults_error(parser->faults, &node->place,
+			     "expected the topology's `default`, the region of every address "
 			     "that no prefix covers");
 	else
 		region_define(parser, values[0], regions, &fault);
@@ -202,8 +204,8 @@ static int service_name(struct parser *parser, const struct node *node, struct c
 		return fault ? fault : words_set(names, names->count, "", 0);
 	}
 	if (knot_dname_is_wildcard(service->name.name))
-		faults_error(parser->faults, &node->place, "%s: a service has one name; wildcards can be zone data only",
-			     service->name.text);
+		faults_error(parser->faults, &node->place,
+			     "%s: a service has one name; wildcards can be zone data only", service->name.text);
 	number = words_find(names, service->name.text, strlen(service->name.text));
 	if (number == WORDS_NONE)
 		return words_add(names, service->name.text, strlen(service->name.text)) == WORDS_NONE ? -ENOMEM : 0;
@@ -289,9 +291,11 @@ static int service_own_pools(struct parser *parser, struct config_service *servi
 		preference->place = service->place;
 		pool = words_find(&parser->pools, region->name, strlen(region->name));
 		if (pool == WORDS_NONE) {
-			faults_error(parser->faults, &service->place, "service %s: region %s of topology %s (%s:%u) is not in "
-				     "`regions`, and there is no pool of its name", service->name.text, region->name,
-				     topology->name, region->place.file, region->place.line);
+			faults_error(parser->faults, &service->place,
+				     "service %s: region %s of topology %s (%s:%u) is not in "
+				     "`regions`, and there is no pool of its name",
+				     service->name.text, region->name, topology->name, region->place.file,
+				     region->place.line);
 			continue;
 		}
 		preference->pools = arena_alloc(parser->config->arena, 1, sizeof(*preference->pools));

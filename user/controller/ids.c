@@ -147,8 +147,10 @@ int ids_number(struct ids_table *table, const char *name, uint32_t *out)
 
 static int ids_corrupt(struct faults *faults, const char *file, const char *why)
 {
-	return faults_error(faults, &(struct place){.file = file}, "not the ids that ecsdns saved (%s): restore the file, or "
-			    "remove it to number services and regions anew, which begins their counters at 0", why);
+	return faults_error(faults, &(struct place){.file = file},
+			    "not the ids that ecsdns saved (%s): restore the file, or "
+			    "remove it to number services and regions anew, which begins their counters at 0",
+			    why);
 }
 
 static int table_parse(struct ids_table *table, const char *file, json_t *object, struct faults *faults)

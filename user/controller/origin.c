@@ -53,8 +53,10 @@ static void data_check(const struct zone_node *node, const struct config_service
 	if ((rrset = zone_node_rrset(node, TYPE_CNAME)))
 		data_refuse(service, rrset, "a CNAME stands alone; remove it or the service", faults);
 	else if (any_cname && node->rrset_count)
-		data_refuse(service, node->rrsets, "a pool of the service is a CNAME, which stands alone (RFC 1034 3.6.2); "
-			    "remove them, or use pools of addresses", faults);
+		data_refuse(service, node->rrsets,
+			    "a pool of the service is a CNAME, which stands alone (RFC 1034 3.6.2); "
+			    "remove them, or use pools of addresses",
+			    faults);
 	if (types & 1 << SERVICE_A && (rrset = zone_node_rrset(node, TYPE_A)))
 		data_refuse(service, rrset, "the service answers this type; remove the zone's", faults);
 	if (types & 1 << SERVICE_AAAA && (rrset = zone_node_rrset(node, TYPE_AAAA)))
@@ -72,10 +74,12 @@ static void zone_check_name(const struct zone *zone, const struct config_service
 	rrset = zone_node_rrset(found.node, match == ZONE_CUT ? KNOT_RRTYPE_NS : KNOT_RRTYPE_DNAME);
 	if (!rrset)
 		return;
-	faults_error(faults, &service->place, match == ZONE_CUT ?
-		     "service %s is at or below a delegation (NS records at %s:%u): other servers answer there; remove the "
-		     "delegation or the service" :
-		     "service %s is below a DNAME record (%s:%u), which redirects every name there; remove it or the service",
+	faults_error(faults, &service->place,
+		     match == ZONE_CUT ? "service %s is at or below a delegation (NS records at %s:%u): other servers "
+					 "answer there; remove the "
+					 "delegation or the service"
+				       : "service %s is below a DNAME record (%s:%u), which redirects every name "
+					 "there; remove it or the service",
 		     service->name.text, rrset->file, rrset->line);
 }
 
@@ -88,8 +92,10 @@ static void zone_origin(struct origin *origin, const struct zone *zone, const st
 
 	zone_check_name(zone, service, faults);
 	if (any_cname && node == apex)
-		faults_error(faults, &service->place, "service %s: a pool of the service is a CNAME, which cannot stand at a "
-			     "zone's apex beside SOA and NS (RFC 1034 3.6.2); use pools of addresses", service->name.text);
+		faults_error(faults, &service->place,
+			     "service %s: a pool of the service is a CNAME, which cannot stand at a "
+			     "zone's apex beside SOA and NS (RFC 1034 3.6.2); use pools of addresses",
+			     service->name.text);
 	else if (node)
 		data_check(node, service, types, any_cname, faults);
 	origin->zone = zone;
@@ -134,7 +140,8 @@ static void synthetic_origin(struct origin *origin, const struct config_server *
 	origin->nameservers[0] = (struct answer_rdata){origin->nameserver,
 						       name_below(origin->nameserver, "ns", &service->name)};
 	for (size_t i = 0; i < server->nameserver_count; i++)
-		origin->nameservers[i] = (struct answer_rdata){server->nameservers[i].name, server->nameservers[i].length};
+		origin->nameservers[i] =
+			(struct answer_rdata){server->nameservers[i].name, server->nameservers[i].length};
 	if (server->nameserver_count)
 		origin->nameserver_count = server->nameserver_count;
 	memcpy(at, origin->nameservers[0].octets, origin->nameservers[0].length);
@@ -149,6 +156,27 @@ static void synthetic_origin(struct origin *origin, const struct config_server *
 
 /* -- both -- */
 
+/* Resolvers would follow it to itself until they give up. */
+static void cname_check(const struct config *config, const struct config_service *service, struct faults *faults)
+{
+	const struct config_preference *preference;
+	const struct config_pool *pool;
+
+	for (size_t i = 0; i < config->topologies[service->topology].region_count; i++) {
+		preference = &service->regions[i];
+		for (size_t j = 0; j < preference->count; j++) {
+			pool = &config->pools[preference->pools[j]];
+			if (!pool->cname || strcmp(pool->cname->text, service->name.text))
+				continue;
+			faults_error(faults, &pool->place,
+				     "pool %s is a CNAME to service %s, which uses it: expected a name "
+				     "that leads elsewhere",
+				     pool->name, service->name.text);
+			return;
+		}
+	}
+}
+
 void origin_find(struct origin *origin, const struct config *config, const struct zone_set *zones,
 		 const struct config_service *service, uint8_t types, struct faults *faults)
 {
@@ -156,15 +184,20 @@ void origin_find(struct origin *origin, const struct config *config, const struc
 	bool any_cname = choose_any_cname(config, service);
 
 	memset(origin, 0, sizeof(*origin));
+	if (any_cname)
+		cname_check(config, service, faults);
 	if (zone) {
 		zone_origin(origin, zone, service, types, any_cname, faults);
 		return;
 	}
 	synthetic_origin(origin, &config->server, service);
 	if (any_cname)
-		faults_error(faults, &service->place, "service %s: a pool of the service is a CNAME, but outside every zone of "
-			     "`zones` the name is a zone's apex, with SOA and NS of its own, where no CNAME can stand (RFC "
-			     "1034 3.6.2): add the zone that it is part of", service->name.text);
+		faults_error(
+			faults, &service->place,
+			"service %s: a pool of the service is a CNAME, but outside every zone of "
+			"`zones` the name is a zone's apex, with SOA and NS of its own, where no CNAME can stand (RFC "
+			"1034 3.6.2): add the zone that it is part of",
+			service->name.text);
 }
 
 int origin_answers(const struct origin *origin, uint32_t service_ttl, struct answer answers[SERVICE_COMMON])

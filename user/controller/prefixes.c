@@ -43,7 +43,9 @@ static bool host_bits_clear(struct topology_prefix *prefix, unsigned int bits)
 	uint8_t keep;
 
 	for (unsigned int i = 0; i < bits / 8; i++) {
-		keep = prefix->length >= i * 8 + 8 ? 0xff : prefix->length <= i * 8 ? 0 : 0xff << (8 - prefix->length % 8);
+		keep = 0xff;
+		if (prefix->length < i * 8 + 8)
+			keep = prefix->length > i * 8 ? 0xff << (8 - prefix->length % 8) : 0;
 		any |= prefix->address[i] & (uint8_t)~keep;
 		prefix->address[i] &= keep;
 	}
@@ -82,8 +84,8 @@ bool prefix_parse(const char *text, size_t length, const struct place *place, st
 		return prefix_error(text, length, place, address.length == 4 ? ": the length is from 0 to 32" :
 				    ": the length is from 0 to 128", faults);
 	if (host_bits_clear(out, *bits)) {
-		faults_error(faults, place, "host bits are set in %.*s: write %s if that block is meant", (int)length, text,
-			     prefix_text(out, *bits, right));
+		faults_error(faults, place, "host bits are set in %.*s: write %s if that block is meant", (int)length,
+			     text, prefix_text(out, *bits, right));
 		return false;
 	}
 	return true;
@@ -173,7 +175,8 @@ static int table_line(struct table *table, const char *line, const char *end)
 	if (*prefix.text == '#')
 		return 0;
 	if (!comma) {
-		faults_error(table->faults, &table->place, "expected \"prefix,region\", for instance 192.0.2.0/24,tokyo");
+		faults_error(table->faults, &table->place,
+			     "expected \"prefix,region\", for instance 192.0.2.0/24,tokyo");
 		return 0;
 	}
 	if (!prefix_parse(prefix.text, prefix.length, &table->place, &parsed, &bits, table->faults))

@@ -162,8 +162,10 @@ static int builder_count(struct builder *builder, const struct place *place, uin
 	builder->nodes += size;
 	if (builder->nodes <= TREE_NODES_MAX)
 		return 0;
-	return faults_error(builder->faults, place, "more than %d values in one file, counting what aliases stand for: put "
-			    "large prefix tables into `file:` of a topology", TREE_NODES_MAX);
+	return faults_error(builder->faults, place,
+			    "more than %d values in one file, counting what aliases stand for: put "
+			    "large prefix tables into `file:` of a topology",
+			    TREE_NODES_MAX);
 }
 
 static const yaml_char_t *event_tag(const yaml_event_t *event)
@@ -335,8 +337,9 @@ static void keys_compare(struct builder *builder, const struct node **keys, size
 	qsort(keys, count, sizeof(*keys), key_compare);
 	for (size_t i = 1; i < count; i++)
 		if (!strcmp(keys[i]->text, keys[i - 1]->text))
-			faults_error(builder->faults, &keys[i]->place, "duplicate key \"%.64s\", it is in line %u already",
-				     keys[i]->text, keys[i - 1]->place.line);
+			faults_error(builder->faults, &keys[i]->place,
+				     "duplicate key \"%.64s\", it is in line %u already", keys[i]->text,
+				     keys[i - 1]->place.line);
 }
 
 /* Keys are text, and none is there twice. */

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,9 +18,14 @@
 #include "user/fallback/generation.h"
 
 /* How often the control table is looked at: what a change of zones may lag behind a push, besides their loading. */
-#define WATCH_NANOSECONDS (20 * 1000 * 1000)
+#define WATCH_MS 20
 /* Zones that did not load are tried again after so many looks: the bundle may still be on its way. */
 #define RETRY_LOOKS 50
+/*
+ * How long a worker waits for zones, with other queries waiting behind it. Most load in less; those that do not are
+ * waited for only once.
+ */
+#define AWAIT_MS 100
 
 /* Zones outlive their generation when the next one's do not load. Counted by the watching thread alone. */
 struct shared_zones {
@@ -39,15 +46,42 @@ static void retire(struct generations *generations, struct generation *generatio
 
 static void *watch(void *argument)
 {
-	const struct timespec pause = { .tv_nsec = WATCH_NANOSECONDS };
 	struct generations *generations = argument;
+	struct pollfd wake = { .fd = generations->wake, .events = POLLIN };
+	uint64_t wakes;
 
 	while (!__atomic_load_n(&generations->stop, __ATOMIC_ACQUIRE)) {
 		if (generations_look(generations) && generations->changed)
 			generations->changed(generations->context);
-		nanosleep(&pause, NULL);
+		if (poll(&wake, 1, WATCH_MS) > 0 && read(wake.fd, &wakes, sizeof(wakes)) < 0)
+			log_error("watching the generation: %s", strerror(errno));
 	}
 	return NULL;
+}
+
+static void watch_now(const struct generations *generations)
+{
+	const uint64_t one = 1;
+
+	/* A counter that is full wakes just as well. */
+	if (write(generations->wake, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_error("waking the watcher of the generation: %s", strerror(errno));
+}
+
+void generations_await(struct generations *generations, uint32_t number)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+
+	if (!__atomic_load_n(&generations->running, __ATOMIC_ACQUIRE))
+		return;
+	for (int i = 0; i < AWAIT_MS; i++) {
+		/* The same or a newer one; generations go round after 2^32. */
+		if ((int32_t)(__atomic_load_n(&generations->settled, __ATOMIC_ACQUIRE) - number) >= 0)
+			return;
+		if (!i)
+			watch_now(generations);
+		nanosleep(&pause, NULL);
+	}
 }
 
 int generations_start(struct generations *generations)
@@ -55,6 +89,9 @@ int generations_start(struct generations *generations)
 	int code;
 
 	generations_look(generations);
+	generations->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (generations->wake < 0)
+		return -errno;
 	code = -pthread_create(&generations->thread, NULL, watch, generations);
 	generations->running = !code;
 	return code;
@@ -63,9 +100,11 @@ int generations_start(struct generations *generations)
 void generations_stop_watching(struct generations *generations)
 {
 	__atomic_store_n(&generations->stop, 1, __ATOMIC_RELEASE);
-	if (generations->running)
-		pthread_join(generations->thread, NULL);
-	generations->running = 0;
+	if (!generations->running)
+		return;
+	watch_now(generations);
+	pthread_join(generations->thread, NULL);
+	__atomic_store_n(&generations->running, 0, __ATOMIC_RELEASE);
 }
 
 void generations_free(struct generations *generations)
@@ -74,6 +113,9 @@ void generations_free(struct generations *generations)
 		retire(generations, generations->live);
 	generations->live = NULL;
 	retire(generations, NULL);
+	if (generations->wake > 0)
+		close(generations->wake);
+	generations->wake = -1;
 }
 
 /* Is what is live all that it should be? Zones that failed are due again now and then. */
@@ -90,9 +132,8 @@ static int is_due(struct generations *generations, uint32_t number)
 	return ++generations->looks % RETRY_LOOKS == 0;
 }
 
-int generations_look(struct generations *generations)
+static int look_at(struct generations *generations, uint32_t number)
 {
-	uint32_t number = tables_generation(tables_control(generations->tables));
 	struct generation *fresh, *old = generations->live;
 
 	retire(generations, NULL);
@@ -105,6 +146,15 @@ int generations_look(struct generations *generations)
 	if (old)
 		retire(generations, old);
 	return 1;
+}
+
+int generations_look(struct generations *generations)
+{
+	uint32_t number = tables_generation(tables_control(generations->tables));
+	int moved = look_at(generations, number);
+
+	__atomic_store_n(&generations->settled, number, __ATOMIC_RELEASE);
+	return moved;
 }
 
 /* -- holding -- */

@@ -39,6 +39,8 @@ struct generations {
 
 	/* generation.c's own */
 	struct generation *retired;
+	uint32_t settled;		/* the generation looked at last: loaded, or found wanting */
+	int wake;			/* eventfd: look now */
 	uint32_t failed;		/* the generation whose zones could not be loaded, told already */
 	unsigned int looks;		/* since then */
 	pthread_t thread;
@@ -55,6 +57,12 @@ void generations_free(struct generations *generations);
 /* The live generation, not freed before the same worker releases it; null if nothing is loaded. One at a time. */
 const struct generation *generation_hold(struct generations *generations, unsigned int worker);
 void generation_release(struct generations *generations, unsigned int worker);
+
+/*
+ * For a worker that holds nothing and cannot answer without the zones of this generation: has them looked at now, and
+ * waits until that is done, whether they load or not; at most a moment.
+ */
+void generations_await(struct generations *generations, uint32_t number);
 
 /* One look at the control table, for the watching thread and for tests. Returns 1 if `live` moved. */
 int generations_look(struct generations *generations);

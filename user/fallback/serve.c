@@ -19,6 +19,7 @@ static struct verdict judge(struct serve *serve, const struct message *message, 
 			    const struct client *client);
 static int judge_message(struct serve *serve, const struct message *message, int *found);
 static int judge_service(struct serve *serve, const struct message *message);
+static int must_wait(const struct serve *serve, const struct verdict *verdict, const struct generation *generation);
 static uint32_t reply(struct serve *serve, struct message *message, struct verdict *verdict,
 		      const struct generation *generation);
 static void count(const struct tables *tables, unsigned int worker, int reason);
@@ -32,14 +33,22 @@ static uint32_t reply_error(struct serve *serve, struct message *message, int fa
  */
 uint32_t serve_query(struct serve *serve, struct message *message, uint32_t length, const struct client *client)
 {
-	const struct generation *generation = generation_hold(serve->generations, serve->worker);
 	const struct tables *tables = serve->generations->tables;
+	const struct generation *generation;
 	struct verdict verdict;
 	uint32_t octets;
 
-	do {
-		verdict = judge(serve, message, length, client);
-	} while (!lookup_is_whole(&serve->lookup));
+	for (;;) {
+		generation = generation_hold(serve->generations, serve->worker);
+		do {
+			verdict = judge(serve, message, length, client);
+		} while (!lookup_is_whole(&serve->lookup));
+		if (!must_wait(serve, &verdict, generation))
+			break;
+		generation_release(serve->generations, serve->worker);
+		serve->waited = tables_generation(serve->lookup.control);
+		generations_await(serve->generations, serve->waited);
+	}
 	octets = reply(serve, message, &verdict, generation);
 	generation_release(serve->generations, serve->worker);
 	count(tables, serve->worker, verdict.found);
@@ -120,6 +129,30 @@ static int judge_service(struct serve *serve, const struct message *message)
 	if (fault)
 		return fault;
 	return lookup_answer(&serve->lookup, serve->selection.answer) ? REASON_GO : REASON_NO_ANSWER;
+}
+
+/*
+ * Is there no answer of any one configuration? A name that has just ceased to be a service is no longer in the tables, and
+ * what it is instead is in zones that are not loaded yet. Where there was no zone it may have been a service as well.
+ */
+static int must_wait(const struct serve *serve, const struct verdict *verdict, const struct generation *generation)
+{
+	uint32_t number = tables_generation(serve->lookup.control);
+	uint8_t name[NAME_OCTETS_MAX + 1];
+	struct zone_found found;
+	const struct zone *zone;
+	enum zone_match match;
+
+	if ((verdict->fault != REASON_NAME && verdict->fault != REASON_STATIC) || !generation || !generation->zones ||
+	    generation->number == number || serve->waited == number)
+		return 0;
+	memcpy(name, serve->selection.key.words, serve->query.name_length);
+	zone = zone_set_find(generation->zones, name);
+	if (!zone)
+		return 1;
+	match = zone_find(zone, name, &found);
+	return match == ZONE_FOUND && found.node->flags & ZONE_NODE_SERVICE &&
+	       !zone_node_rrset(found.node, serve->query.type);
 }
 
 static uint32_t reply(struct serve *serve, struct message *message, struct verdict *verdict,

@@ -28,6 +28,7 @@ struct serve {
 	struct lookup lookup;
 	struct selection selection;
 	struct response response;
+	uint32_t waited;	/* the generation for whose zones this worker has waited; once is enough */
 };
 
 /* Answers the message of `length` octets in place. Returns the octets of the reply, or 0 for none. */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,17 +67,25 @@ static struct xdp_program *dispatcher_program(struct bpf_object *object)
 	return program;
 }
 
-/* In the child: a namespace of its own, whose loopback takes the program; the exit removes everything. */
+/*
+ * In the child: namespaces of its own, where the loopback takes the program, and a bpffs over the one that libxdp uses,
+ * whose path libxdp remembers, and that it made a directory there. The exit removes everything.
+ */
 static int dispatcher_try(struct bpf_object *object)
 {
+	const char *bpffs = getenv("LIBXDP_BPFFS");
+	char path[PATH_MAX];
 	struct xdp_multiprog *attached;
 	struct xdp_program *program;
 	bool legacy;
 
 	libxdp_set_print(print_nothing_xdp);
 	libbpf_set_print(print_nothing_bpf);
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("bpf", "/sys/fs/bpf", "bpf", 0, NULL) || setenv("LIBXDP_BPFFS", "/sys/fs/bpf", 1))
+	if (!bpffs || unshare(CLONE_NEWNET | CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("bpf", bpffs, "bpf", 0, NULL))
+		return 1;
+	snprintf(path, sizeof(path), "%s/xdp", bpffs);
+	if (mkdir(path, 0700))
 		return 1;
 	program = dispatcher_program(object);
 	if (!program || xdp_program__attach(program, LOOPBACK, XDP_MODE_SKB, 0))

@@ -92,9 +92,22 @@ $(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(OBJ)/libecsdns.a -lcmocka $(LIBS)
 
-$(BUILD)/vectors-run: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/vectors/*.c))
+$(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
+$(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
+$(OBJ)/freeze: $(call objects,tests/load/freeze.c)
+$(OBJ)/vectors-run $(OBJ)/flood $(OBJ)/freeze: $(OBJ)/libecsdns.a
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ -lbpf
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
+
+# clang's own runtime drives them; everything is compiled anew with its coverage.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
+	@echo "  FUZZ    $@"
+	@mkdir -p $(@D)
+	$(Q)clang -std=gnu11 -g -O1 $(WARNINGS) -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $< $(LIBRARY) $(LIBS)
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
@@ -109,7 +122,7 @@ demo: packages
 
 # In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
 E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/loader.sh tests/e2e/push.sh tests/e2e/flood.sh \
-	tests/e2e/capacity.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
+	tests/e2e/capacity.sh tests/fuzz/run.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
 CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
 
 check: packages

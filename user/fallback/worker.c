@@ -115,15 +115,15 @@ void worker_stop(struct worker *worker)
 
 static void worker_free(struct worker *worker)
 {
-	tcp_free(worker->tcp);
-	udp_free(worker->udp);
 	while (worker->endpoints) {
 		struct endpoint *endpoint = worker->endpoints;
 
 		worker->endpoints = endpoint->next;
-		endpoint_close(worker, endpoint);
+		endpoint_close(worker, endpoint);	/* answers what its socket still holds, through udp */
 		free(endpoint);
 	}
+	tcp_free(worker->tcp);
+	udp_free(worker->udp);
 	if (worker->wake >= 0)
 		close(worker->wake);
 	if (worker->epoll_sockets >= 0)

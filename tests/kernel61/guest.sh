@@ -188,7 +188,7 @@ test_chained()
 	same "in that order" "ecsdns chained" "$(chain list ecs0 | xargs)"
 	answers "in front of a second program"
 	same "which sees no query" 0 "$(seen)"
-	check "what we pass goes on" on_client ping -c 1 -W 5 198.18.0.1
+	check "what we pass goes on" on_client kdig @198.18.0.1 +cookie=0123456789abcdef www.example.com AAAA
 	check "through the second program" [ "$(seen)" -ge 1 ]
 	check "the second one detaches again" chain detach ecs0 chained
 	answers "alone again"

@@ -14,8 +14,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 
 build=${KERNEL61_BUILD:-$here/../../build/kernel61}
-passed=0
-failed=0
+# shellcheck source=tests/tap.sh
+. "$here/../tap.sh"
 
 main()
 {
@@ -29,8 +29,7 @@ main()
 	test_timeout
 	test_wrong_usage
 
-	echo "kernel61: $passed passed, $failed failed"
-	[ "$failed" -eq 0 ]
+	finish
 }
 
 usage()
@@ -147,12 +146,11 @@ judge()
 
 	shift
 	if "$@"; then
-		passed=$((passed + 1))
+		tap_ok "$what"
 		return
 	fi
-	failed=$((failed + 1))
-	echo "FAILED: $what"
-	tail -n 20 "$scratch/output" | sed 's/^/    /'
+	tap_not_ok "$what"
+	note "$(tail -n 20 "$scratch/output")"
 }
 
 main "$@"

@@ -11,13 +11,23 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 logs=$root/build/logs
 passed=0 failed=0 skipped=0
 
+# tests/vectors/run.sh is "vectors", build/sanitize/test_zone is "test_zone-sanitized"
+name_of()
+{
+	case $1 in
+	*/run.sh) basename "$(dirname "$1")" ;;
+	*/sanitize/*) echo "$(basename "$1")-sanitized" ;;
+	*) basename "$1" .sh ;;
+	esac
+}
+
 run_one()
 {
-	local test=$1 log status ok not_ok skips started=$SECONDS
+	local test=$1 name log status ok not_ok skips started=$SECONDS
 
-	log=$logs/$(basename "${test%% *}").log
-	# shellcheck disable=SC2086
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" $test >"$log" 2>&1 </dev/null
+	name=$(name_of "$test")
+	log=$logs/$name.log
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" "$test" >"$log" 2>&1 </dev/null
 	status=$?
 	skips=$(grep -cE '^(not )?ok .*# SKIP' "$log")	# cmocka says "not ok" to a skipped one
 	ok=$(grep -E '^ok ' "$log" | grep -vc '# SKIP')
@@ -27,7 +37,7 @@ run_one()
 		echo "not ok - $test ended with status $status" >>"$log"
 	fi
 	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
-	printf '%-28s %5d passed %3d failed %3d skipped %4d s\n' "$(basename "${test%% *}")" "$ok" "$not_ok" "$skips" \
+	printf '%-28s %5d passed %3d failed %3d skipped %4d s\n' "$name" "$ok" "$not_ok" "$skips" \
 		$((SECONDS - started))
 	grep -E '^(not )?ok .*# SKIP|^# !' "$log" | sed 's/^/    /'
 	[ "$not_ok" -eq 0 ] || { echo "    --- the whole of $log:"; tail -n 200 "$log" | sed 's/^/    /'; }

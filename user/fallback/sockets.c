@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #define _GNU_SOURCE /* accept4() */
-#include "user/fallback/sockets.h"	/* first: <netinet/in.h> has a macro by the name of one of the reasons */
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "user/fallback/sockets.h"
 
 /* Pending connections; the kernel cuts it to net.core.somaxconn. */
 #define LISTEN_BACKLOG 1024

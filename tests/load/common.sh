@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What the tests with build/flood share. Set LAB, source it, call load_begin.
+build=${BUILD:-$root/build}
+run=/run/ecsdns-lab/$LAB
+lab=tests/lab.sh
+scratch=$(mktemp -d)
+long=${ECSDNS_LONG:-}
+
+export ECSDNS_SOCKET=$run/control.sock
+export ECSDNS_PINS=$run/bpf/ecsdns/v1
+export PATH=$build:$PATH
+
+# What was started in the background ends with the test, whatever happens.
+load_end()
+{
+	local status=$?
+
+	jobs -p | xargs -r kill 2>/dev/null || true
+	"$lab" down || true
+	rm -rf "$scratch"
+	exit $status
+}
+
+# CONFIG: the lab, whose driver runs on both CPUs at once: two receive queues at the server's end, fed by two of the
+# client's. The client's end keeps one: with two, veth of Linux 6.18 lets frames sent by XDP_TX from the second CPU lie in
+# its ring now and then.
+load_begin()
+{
+	trap load_end EXIT
+	"$lab" up "$1" >"$scratch/up" 2>&1 || { sed 's/^/# /' "$scratch/up"; echo "Bail out! the lab did not come up"; exit 1; }
+	"$lab" server ethtool -L ecs0 rx 2 || exit 1
+	"$lab" client ethtool -L ecs1 tx 2 || exit 1
+}
+
+# flood with these options, as the clients run it
+load_flood()
+{
+	"$lab" client "$build/flood" "$@"
+}
+
+# A figure of flood's last line: NAME TEXT
+load_figure()
+{
+	sed -n "s/^sent .*\\b$1 \\([0-9.]*\\).*/\\1/p;s/^$1 \\([0-9.]*\\) .*/\\1/p" <<<"$2" | tail -n 1
+}
+
+load_generation()
+{
+	ecsctl --json status | jq .generation
+}
+
+# The controller's socket may be there before anybody listens, or be left from one that was killed.
+load_wait_ready()
+{
+	local i
+
+	for i in $(seq 200); do
+		ecsctl status >/dev/null 2>&1 && return
+		sleep 0.05
+	done
+	return 1
+}

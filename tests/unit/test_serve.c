@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * The fallback's answers, read back by libknot and compared with what the RFCs and ECS.md say, in presentation form. Replies
+ * of services are octet for octet what the stages give: the vectors hold those.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <libknot/libknot.h>
+
+#include "tests/serve_fixture.h"
+
+static const char main_file[] =
+	"server: {addresses: [198.18.0.1, \"fd00:ec5::1\"]}\n"
+	"zones:\n"
+	"  - {name: example.com, file: example.com.zone}\n"
+	"  - {name: sub.example.com, file: sub.zone}\n"
+	"pools:\n"
+	"  tokyo: {members: [{name: t1, address: \"2001:db8::1\"}]}\n"
+	"  osaka1: {members: [{name: o1, address: \"2001:db8:10::1\"}]}\n"
+	"topologies:\n"
+	"  japan: {default: tokyo, prefixes: {\"240b:10:200::/41\": osaka1}}\n"
+	"services:\n"
+	"  - {name: www.example.com, topology: japan, ttl: 10}\n"
+	"  - {name: a.b.svc.example.com, topology: japan}\n"
+	"  - {name: alone.example.org, topology: japan}\n";
+
+static const char zone_file[] =
+	"$ORIGIN example.com.\n$TTL 3600\n"
+	"@ SOA ns1 host 1 7200 900 1209600 300\n"
+	"@ NS ns1\n"
+	"@ MX 10 Mail\n"
+	"ns1 A 198.18.0.1\n"
+	"mail A 192.0.2.25\n"
+	"www TXT \"beside\"\n"
+	"alias CNAME mail\n"
+	"alias2 CNAME alias\n"
+	"towww CNAME www\n"
+	"loop1 CNAME loop2\n"
+	"loop2 CNAME loop1\n"
+	"out CNAME www.other.test.\n"
+	"dangling CNAME nothere\n"
+	"tosub CNAME x.sub\n"
+	"toorg CNAME alone.example.org.\n"
+	"todeleg CNAME x.deleg\n"
+	"*.wild A 192.0.2.99\n"
+	"*.cw CNAME mail\n"
+	"deleg NS ns.deleg\n"
+	"deleg NS ns.sib\n"
+	"deleg NS ns.elsewhere.test.\n"
+	"deleg DS 1 8 1 0000000000000000000000000000000000000000\n"
+	"ns.deleg A 192.0.2.53\n"
+	"sib NS ns.sib\n"
+	"ns.sib A 192.0.2.54\n"
+	"sub NS ns1\n"
+	"a.b.ent A 192.0.2.7\n"
+	"moved DNAME wild\n"
+	"far DNAME a-rather-long-label-to-move-names-to.another-rather-long-label.example.net.\n"
+	"big TXT \"%s\"\n"
+	"srv SRV 1 2 3 mail\n";
+
+static const char sub_file[] = "$TTL 60\n@ SOA ns1.example.com. h 1 2 3 4 5\n@ NS ns1.example.com.\nx A 192.0.2.200\n";
+
+#define SOA_LINE "example.com. 300 SOA ns1.example.com. host.example.com. 1 7200 900 1209600 300\n"
+
+/* -- replies as text -- */
+
+static void put_section(char *text, const knot_pktsection_t *section, const char *title)
+{
+	knot_dump_style_t style = KNOT_DUMP_STYLE_DEFAULT;
+	size_t room = 65536;
+	char *line = malloc(room);
+
+	style.show_ttl = true;
+	strcat(text, title);
+	for (unsigned int i = 0; i < section->count; i++) {
+		if (knot_pkt_rr(section, i)->type == KNOT_RRTYPE_OPT)
+			continue;
+		assert_true(knot_rrset_txt_dump(knot_pkt_rr(section, i), &line, &room, &style) >= 0);
+		for (char *at = line; *at; at++) {
+			while ((*at == '\t' || *at == ' ') && (at[1] == '\t' || at[1] == ' '))
+				memmove(at, at + 1, strlen(at));
+			if (*at == '\t')
+				*at = ' ';
+		}
+		strcat(text, line);
+	}
+	free(line);
+}
+
+static void put_edns(char *text, const knot_pkt_t *packet)
+{
+	const uint8_t *option;
+	char line[80];
+
+	if (!packet->opt_rr)
+		return;
+	assert_int_equal(knot_edns_get_payload(packet->opt_rr), 1232);
+	assert_int_equal(knot_edns_get_version(packet->opt_rr), 0);
+	strcat(text, knot_edns_do(packet->opt_rr) ? "edns do" : "edns");
+	option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_CLIENT_SUBNET, NULL);
+	if (option) {
+		const uint8_t *data = knot_edns_opt_get_data((uint8_t *)option);
+
+		snprintf(line, sizeof(line), " ecs %u/%u/%u", data[0] << 8 | data[1], data[2], data[3]);
+		strcat(text, line);
+	}
+	strcat(text, "\n");
+}
+
+/* "RCODE flags", the sections that are not empty, "edns ..." */
+static const char *reply_text(uint32_t octets)
+{
+	static char text[256 * 1024];
+	uint8_t *wire = fixture.message.octets;
+	knot_pkt_t *packet;
+	const knot_lookup_t *rcode;
+
+	if (!octets)
+		return "nothing";
+	packet = knot_pkt_new(wire, octets, NULL);
+	assert_non_null(packet);
+	assert_int_equal(knot_pkt_parse(packet, KNOT_PF_NOCANON), KNOT_EOK);
+	assert_int_equal(packet->parsed, octets);
+	rcode = knot_lookup_by_id(knot_rcode_names, knot_pkt_ext_rcode(packet));
+	sprintf(text, "%s%s%s%s%s%s%s\n", rcode ? rcode->name : "?", knot_wire_get_aa(wire) ? " aa" : "",
+		knot_wire_get_tc(wire) ? " tc" : "", knot_wire_get_rd(wire) ? " rd" : "",
+		knot_wire_get_cd(wire) ? " cd" : "", knot_wire_get_qdcount(wire) ? "" : " noquestion",
+		knot_wire_get_opcode(wire) ? " opcode" : "");
+	assert_true(knot_wire_get_qr(wire));
+	assert_false(knot_wire_get_ra(wire) || knot_wire_get_ad(wire) || knot_wire_get_z(wire));
+	if (knot_pkt_section(packet, KNOT_ANSWER)->count)
+		put_section(text, knot_pkt_section(packet, KNOT_ANSWER), "");
+	if (knot_pkt_section(packet, KNOT_AUTHORITY)->count)
+		put_section(text, knot_pkt_section(packet, KNOT_AUTHORITY), "authority\n");
+	if (knot_pkt_section(packet, KNOT_ADDITIONAL)->count > (packet->opt_rr ? 1 : 0))
+		put_section(text, knot_pkt_section(packet, KNOT_ADDITIONAL), "additional\n");
+	put_edns(text, packet);
+	knot_pkt_free(packet);
+	return text;
+}
+
+static uint64_t counted(int reason)
+{
+	return *reasons_at(&fixture.counters[0], reason);
+}
+
+static const char *ask(uint32_t length, int tcp)
+{
+	struct client client = fixture_client;
+
+	client.tcp = tcp;
+	return reply_text(serve_query(&fixture.serve, &fixture.message, length, &client));
+}
+
+/* Asks without EDNS. */
+static const char *ask_plain(const char *name, uint16_t type)
+{
+	return ask(fixture_question(name, type, 0), 0);
+}
+
+#define ECS_V6 "\0\x08\0\x09\0\x02\x28\0\x24\x0b\0\x10\x02"
+#define ECS_V4 "\0\x08\0\x07\0\x01\x18\0\x01\x02\x03"
+
+static const char *ask_ecs(const char *name, uint16_t type)
+{
+	return ask(fixture_opt(fixture_question(name, type, 0), 4096, ECS_V4, sizeof(ECS_V4) - 1), 0);
+}
+
+/* -- tests -- */
+
+static void answers_from_zones(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		uint16_t type;
+		const char *reply;
+	} rows[] = {
+		{ "mail.example.com", 1, "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n" },
+		{ "example.com", 6, "NOERROR aa\nexample.com. 3600 SOA ns1.example.com. host.example.com. 1 7200 900 1209600 300\n" },
+		{ "example.com", 2, "NOERROR aa\nexample.com. 3600 NS ns1.example.com.\n" },
+		{ "example.com", 15, "NOERROR aa\nexample.com. 3600 MX 10 Mail.example.com.\n" },
+		{ "srv.example.com", 33, "NOERROR aa\nsrv.example.com. 3600 SRV 1 2 3 mail.example.com.\n" },
+		{ "mail.example.com", 28, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "mail.example.com", 1000, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "none.example.com", 1, "NXDOMAIN aa\nauthority\n" SOA_LINE },
+		{ "b.ent.example.com", 1, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "alias.example.com", 5, "NOERROR aa\nalias.example.com. 3600 CNAME mail.example.com.\n" },
+		{ "alias2.example.com", 1, "NOERROR aa\nalias2.example.com. 3600 CNAME alias.example.com.\n"
+		  "alias.example.com. 3600 CNAME mail.example.com.\nmail.example.com. 3600 A 192.0.2.25\n" },
+		{ "alias.example.com", 28, "NOERROR aa\nalias.example.com. 3600 CNAME mail.example.com.\nauthority\n" SOA_LINE },
+		{ "dangling.example.com", 1, "NXDOMAIN aa\ndangling.example.com. 3600 CNAME nothere.example.com.\n"
+		  "authority\n" SOA_LINE },
+		{ "out.example.com", 1, "NOERROR aa\nout.example.com. 3600 CNAME www.other.test.\n" },
+		{ "loop1.example.com", 1, "NOERROR aa\nloop1.example.com. 3600 CNAME loop2.example.com.\n"
+		  "loop2.example.com. 3600 CNAME loop1.example.com.\n" },
+		{ "tosub.example.com", 1, "NOERROR aa\ntosub.example.com. 3600 CNAME x.sub.example.com.\n"
+		  "x.sub.example.com. 60 A 192.0.2.200\n" },
+		/* RFC 4592 */
+		{ "x.y.wild.example.com", 1, "NOERROR aa\nx.y.wild.example.com. 3600 A 192.0.2.99\n" },
+		{ "x.wild.example.com", 16, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "*.wild.example.com", 1, "NOERROR aa\n*.wild.example.com. 3600 A 192.0.2.99\n" },
+		{ "x.*.wild.example.com", 1, "NXDOMAIN aa\nauthority\n" SOA_LINE },
+		{ "x.cw.example.com", 1, "NOERROR aa\nx.cw.example.com. 3600 CNAME mail.example.com.\n"
+		  "mail.example.com. 3600 A 192.0.2.25\n" },
+		/* RFC 6672 */
+		{ "moved.example.com", 1, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "moved.example.com", 39, "NOERROR aa\nmoved.example.com. 3600 DNAME wild.example.com.\n" },
+		{ "x.moved.example.com", 1, "NOERROR aa\nmoved.example.com. 3600 DNAME wild.example.com.\n"
+		  "x.moved.example.com. 3600 CNAME x.wild.example.com.\nx.wild.example.com. 3600 A 192.0.2.99\n" },
+		{ "x.moved.example.com", 5, "NOERROR aa\nmoved.example.com. 3600 DNAME wild.example.com.\n"
+		  "x.moved.example.com. 3600 CNAME x.wild.example.com.\n" },
+		{ "a123456789012345678901234567890123456789012345678901234567890.b12345678901234567890123456789"
+		  "0123456789012345678901234567890.c123456789012345678901234567890123456789012345678901234567890.far.example.com", 1,
+		  "YXDOMAIN aa\nfar.example.com. 3600 DNAME a-rather-long-label-to-move-names-to.another-rather-long-"
+		  "label.example.net.\n" },
+		/* delegations: AA is unset, glue inside and beside it */
+		{ "x.deleg.example.com", 1, "NOERROR\nauthority\ndeleg.example.com. 3600 NS ns.deleg.example.com.\n"
+		  "deleg.example.com. 3600 NS ns.sib.example.com.\ndeleg.example.com. 3600 NS ns.elsewhere.test.\n"
+		  "additional\nns.deleg.example.com. 3600 A 192.0.2.53\nns.sib.example.com. 3600 A 192.0.2.54\n" },
+		{ "deleg.example.com", 43, "NOERROR aa\ndeleg.example.com. 3600 DS 1 8 1 "
+		  "0000000000000000000000000000000000000000\n" },
+		{ "sib.example.com", 43, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "sub.example.com", 43, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "sub.example.com", 1, "NOERROR aa\nauthority\nsub.example.com. 5 SOA ns1.example.com. h.sub.example.com. "
+		  "1 2 3 4 5\n" },
+		/* RFC 8482 */
+		{ "mail.example.com", 255, "NOERROR aa\nmail.example.com. 3600 HINFO \"RFC8482\" \"\"\n" },
+		{ "alias.example.com", 255, "NOERROR aa\nalias.example.com. 3600 HINFO \"RFC8482\" \"\"\n" },
+		{ "ent.example.com", 255, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "none.example.com", 255, "NXDOMAIN aa\nauthority\n" SOA_LINE },
+		/* services exist, and what stands above them does; aliases to them are not followed */
+		{ "www.example.com", 28, "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\n" },
+		{ "www.example.com", 16, "NOERROR aa\nwww.example.com. 3600 TXT \"beside\"\n" },
+		{ "www.example.com", 15, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "x.www.example.com", 1, "NXDOMAIN aa\nauthority\n" SOA_LINE },
+		{ "svc.example.com", 1, "NOERROR aa\nauthority\n" SOA_LINE },
+		{ "towww.example.com", 28, "NOERROR aa\ntowww.example.com. 3600 CNAME www.example.com.\n" },
+		{ "towww.example.com", 16, "NOERROR aa\ntowww.example.com. 3600 CNAME www.example.com.\n"
+		  "www.example.com. 3600 TXT \"beside\"\n" },
+		{ "toorg.example.com", 28, "NOERROR aa\ntoorg.example.com. 3600 CNAME alone.example.org.\n" },
+		{ "x.alone.example.org", 28, "REFUSED\n" },
+		{ "example.net", 1, "REFUSED\n" },
+		{ ".", 2, "REFUSED\n" },
+		/* types that are not data */
+		{ "example.com", 252, "REFUSED\n" },
+		{ "example.com", 251, "REFUSED\n" },
+		{ "example.com", 253, "NOTIMPL\n" },
+		{ "example.com", 41, "NOTIMPL\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *reply = ask_plain(rows[i].name, rows[i].type);
+
+		if (strcmp(reply, rows[i].reply))
+			print_error("%s type %u\n", rows[i].name, rows[i].type);
+		assert_string_equal(reply, rows[i].reply);
+	}
+}
+
+static void echoes_the_subnet(void **state)
+{
+	(void)state;
+	assert_string_equal(ask_ecs("mail.example.com", 1), "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns ecs 1/24/0\n");
+	assert_string_equal(ask_ecs("none.example.com", 1), "NXDOMAIN aa\nauthority\n" SOA_LINE "edns ecs 1/24/0\n");
+	assert_string_equal(ask_ecs("www.example.com", 16), "NOERROR aa\nwww.example.com. 3600 TXT \"beside\"\nedns ecs 1/24/0\n");
+	assert_string_equal(ask_ecs("www.example.com", 28), "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns ecs 1/24/1\n");
+	assert_string_equal(ask_ecs("example.net", 1), "REFUSED\nedns ecs 1/24/0\n");
+	assert_string_equal(ask_ecs("example.com", 252), "REFUSED\nedns ecs 1/24/0\n");
+	assert_string_equal(ask(fixture_opt(fixture_question("www.example.com", 28, 0), 4096, ECS_V6, sizeof(ECS_V6) - 1), 0),
+			    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41\n");
+}
+
+/* Each message is a header and question for mail.example.com, with counts and octets behind it as given. */
+static void judges_unusual_messages(void **state)
+{
+	(void)state;
+#define OPT(length) "\0\0\x29\x10\0\0\0\0\0" length	/* from RDLENGTH on */
+#define TSIG "\1k\0\0\xfa\0\xff\0\0\0\0\0\2ab"
+#define MAIL "\x04mail\x07" "example\x03" "com\0\0\1\0\1"
+#define GOOD "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n"
+#define ROW(counts, octets, reply, reason) { counts, octets, sizeof(octets) - 1, reply, REASON_##reason }
+	static const struct {
+		const char *header;	/* flags, then the four counts */
+		const char *octets;
+		size_t length;
+		const char *reply;
+		int reason;
+	} rows[] = {
+		ROW("\0\0" "\0\1\0\0\0\0\0\0", MAIL, GOOD, NAME),
+		ROW("\1\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\0"), "NOERROR aa rd\nmail.example.com. 3600 A 192.0.2.25\nedns\n", NAME),
+		ROW("\5\xff" "\0\1\0\0\0\0\0\0", MAIL, "NOERROR aa rd cd\nmail.example.com. 3600 A 192.0.2.25\n", NAME),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL "\0\0\x29\x10\0\0\0\xff\xff\0\0",
+		    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns do\n", NAME),
+		ROW("\x80\0" "\0\1\0\0\0\0\0\0", MAIL, "nothing", RESPONSE),
+		ROW("\x28\0" "\0\1\0\0\0\0\0\0", MAIL, "NOTIMPL opcode\n", OPCODE),
+		ROW("\x28\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\0"), "NOTIMPL opcode\nedns\n", OPCODE),
+		ROW("\x20\0" "\0\1\0\1\0\0\0\0", MAIL "\xc0\x0c\0\6\0\1\0\0\0\0\0\2xx", "NOTIMPL opcode\n", OPCODE),
+		ROW("\0\0" "\0\0\0\0\0\0\0\0", "", "FORMERR noquestion\n", QDCOUNT),
+		ROW("\0\0" "\0\0\0\0\0\0\0\1", OPT("\0\0"), "FORMERR noquestion\nedns\n", QDCOUNT),
+		ROW("\0\0" "\0\2\0\0\0\0\0\1", MAIL MAIL OPT("\0\0"), "FORMERR noquestion\nedns\n", QDCOUNT),
+		ROW("\0\0" "\0\2\0\0\0\0\0\0", MAIL, "FORMERR noquestion\n", QDCOUNT),
+		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\x04mail\x07" "example\x03" "com\0\0\1\0", "FORMERR noquestion\n", QUESTION),
+		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\xc0\x0c\0\1\0\1", "FORMERR noquestion\n", QUESTION),
+		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\x41mail", "FORMERR noquestion\n", QUESTION),
+		ROW("\0\0" "\0\1\0\0\0\0\0\0", MAIL "x", "FORMERR\n", TRAILING),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\0") "x", "FORMERR\nedns\n", TRAILING),
+		/* records of all kinds: good ones are ignored, bad ones are not */
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL TSIG, GOOD, OPT_OWNER),
+		ROW("\0\0" "\0\1\0\0\0\0\0\2", MAIL TSIG OPT("\0\0"), GOOD "edns\n", RECORDS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\2", MAIL OPT("\0\0") TSIG, GOOD "edns\n", RECORDS),
+		ROW("\0\0" "\0\1\0\1\0\1\0\1", MAIL "\xc0\x0c\0\1\0\1\0\0\0\0\0\0" "\xc0\x11\0\2\0\1\0\0\0\0\0\1y" OPT("\0\0"),
+		    GOOD "edns\n", RECORDS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\2", MAIL OPT("\0\0") OPT("\0\0"), "FORMERR\nedns\n", RECORDS),
+		ROW("\0\0" "\0\1\0\1\0\0\0\0", MAIL OPT("\0\0"), "FORMERR\nedns\n", RECORDS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL "\1k" OPT("\0\0"), "FORMERR\nedns\n", OPT_OWNER),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL "\xc0\x1d" "\0\x29\x10\0\0\0\0\0\0\0", GOOD "edns\n", OPT_OWNER),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\4"), "FORMERR\nedns\n", OPT_LENGTH),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\4\0\x64\0\1"), "FORMERR\nedns\n", OPT_LENGTH),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\3\0\x64\0"), "FORMERR\nedns\n", OPT_LENGTH),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0"), "FORMERR\n", RECORDS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL, "FORMERR\n", RECORDS),
+		ROW("\0\0" "\0\1\0\1\0\0\0\0", MAIL "\xc0\x22\0\1\0\1\0\0\0\0\0\0", "FORMERR\n", RECORDS),	/* to itself */
+		ROW("\0\0" "\0\1\0\1\0\0\0\0", MAIL "\xc0\x04\0\1\0\1\0\0\0\0\0\0", "FORMERR\n", RECORDS),	/* to the header */
+		ROW("\0\0" "\0\1\0\1\0\0\0\0", MAIL "\0\0\1\0\1\0\0\0\0\xff\xff", "FORMERR\n", RECORDS),
+		ROW("\0\0" "\0\1\xff\xff\xff\xff\xff\xff", MAIL, "FORMERR\n", RECORDS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL "\0\0\x29\x10\0\0\1\0\0\0\0", "BADVERS\nedns\n", VERSION),
+		ROW("\0\0" "\0\1\0\0\0\0\0\2", MAIL "\0\0\x29\x10\0\0\1\0\0\0\0" TSIG, "BADVERS\nedns\n", VERSION),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0b" ECS_V4), GOOD "edns ecs 1/24/0\n", NAME),
+		ROW("\0\0" "\0\1\0\0\0\0\0\2", MAIL OPT("\0\x0b" ECS_V4) TSIG, GOOD "edns ecs 1/24/0\n", RECORDS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0b\0\x08\0\x07\0\1\x17\0\1\2\3"), "FORMERR\nedns\n", ECS_MALFORMED),
+		ROW("\0\0" "\0\1\0\0\0\0\0\2", MAIL OPT("\0\x0b\0\x08\0\x07\0\1\x17\0\1\2\3") TSIG, "FORMERR\nedns\n", ECS_MALFORMED),
+		/* the first subnet is good, the second is not: nothing is echoed */
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x16" ECS_V4 "\0\x08\0\x07\0\3\x18\0\1\2\3"), "FORMERR\nedns\n",
+		    ECS_MALFORMED),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0c\0\x0a\0\x08" "12345678"), GOOD "edns\n", COOKIE),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\4\0\3\0\0"), GOOD "edns\n", NSID),
+		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\x04mail\x07" "example\x03" "com\0\0\1\0\3", "REFUSED\n", CLASS),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", "\x04mail\x07" "example\x03" "com\0\0\1\0\3" OPT("\0\x0b" ECS_V4),
+		    "REFUSED\nedns ecs 1/24/0\n", CLASS),
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t before = counted(rows[i].reason);
+		const char *reply;
+
+		memcpy(fixture.message.octets, "\x12\x34", 2);
+		memcpy(fixture.message.octets + 2, rows[i].header, 10);
+		memcpy(fixture.message.octets + 12, rows[i].octets, rows[i].length);
+		memset(fixture.message.octets + 12 + rows[i].length, 0xee, 64);
+		reply = ask(12 + rows[i].length, 0);
+		if (strcmp(reply, rows[i].reply) || counted(rows[i].reason) != before + 1)
+			print_error("row %zu\n", i);
+		assert_string_equal(reply, rows[i].reply);
+		assert_int_equal(counted(rows[i].reason), before + 1);
+	}
+	for (uint32_t length = 0; length < HEADER_OCTETS; length++)
+		assert_string_equal(ask(length, 0), "nothing");
+	assert_int_equal(counted(REASON_SHORT), HEADER_OCTETS);
+}
+
+static void takes_many_options_and_long_messages(void **state)
+{
+	(void)state;
+	static uint8_t options[60000];
+	uint64_t before;
+	uint32_t at;
+
+	for (at = 0; at < 4 * 40; at += 4)
+		memcpy(options + at, "\0\x64\0\0", 4);
+	memcpy(options + at, ECS_V6, sizeof(ECS_V6) - 1);
+	before = counted(REASON_OPTIONS);
+	assert_string_equal(ask(fixture_opt(fixture_question("www.example.com", 28, 0), 4096, options, at + sizeof(ECS_V6) - 1), 0),
+			    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41\n");
+	assert_int_equal(counted(REASON_OPTIONS), before + 1);
+	memset(options, 0, sizeof(options));
+	memcpy(options, "\0\x0c\xea\x5c", 4);	/* padding (RFC 7830) of 59996 octets */
+	before = counted(REASON_TOO_LONG);
+	assert_string_equal(ask(fixture_opt(fixture_question("www.example.com", 28, 0), 4096, options, sizeof(options)), 1),
+			    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns\n");
+	assert_int_equal(counted(REASON_TOO_LONG), before + 1);
+}
+
+static void truncates(void **state)
+{
+	(void)state;
+	uint32_t length;
+
+	length = fixture_opt(fixture_question("big.example.com", 16, 0), 65535, ECS_V4, sizeof(ECS_V4) - 1);
+	assert_string_equal(ask(length, 0), "NOERROR aa tc\nedns ecs 1/24/0\n");
+	length = fixture_opt(fixture_question("big.example.com", 16, 0), 65535, ECS_V4, sizeof(ECS_V4) - 1);
+	assert_non_null(strstr(ask(length, 1), "\nbig.example.com. 3600 TXT "));
+	assert_string_equal(ask_plain("big.example.com", 16), "NOERROR aa tc\n");
+	/* 300 octets advertised mean 512: 33 of header and question, OPT of 11, TXT of 12 + 256 + 161 is 473 */
+	length = fixture_opt(fixture_question("mid.example.com", 16, 0), 300, NULL, 0);
+	assert_non_null(strstr(ask(length, 0), "NOERROR aa\nmid.example.com. 3600 TXT"));
+}
+
+static void names_are_compressed(void **state)
+{
+	(void)state;
+	struct client client = fixture_client;
+	/* the question is octets 12 to 36, "ns.deleg" stands at 37 + 12 and "ns.sib" at 54 + 12 */
+	static const uint8_t reply[] =
+		"\x12\x34\x80\0\0\1\0\0\0\3\0\2"
+		"\1x\5" "deleg\7" "example\3" "com\0\0\1\0\1"
+		"\xc0\x0e\0\2\0\1\0\0\x0e\x10\0\5\2ns\xc0\x0e"
+		"\xc0\x0e\0\2\0\1\0\0\x0e\x10\0\x09\2ns\3sib\xc0\x14"
+		"\xc0\x0e\0\2\0\1\0\0\x0e\x10\0\x13\2ns\x09" "elsewhere\4test\0"
+		"\xc0\x31\0\1\0\1\0\0\x0e\x10\0\4\xc0\0\2\x35"
+		"\xc0\x42\0\1\0\1\0\0\x0e\x10\0\4\xc0\0\2\x36";
+	uint32_t octets = serve_query(&fixture.serve, &fixture.message, fixture_question("x.deleg.example.com", 1, 0), &client);
+
+	assert_int_equal(octets, sizeof(reply) - 1);
+	assert_memory_equal(fixture.message.octets, reply, octets);
+}
+
+static void keeps_the_case_of_the_question(void **state)
+{
+	(void)state;
+	uint32_t length = fixture_question("mail.example.com", 1, 0), octets;
+	uint8_t question[64];
+
+	memcpy(fixture.message.octets + 13, "mAiL\7ExAmPlE", 12);
+	memcpy(question, fixture.message.octets + 12, length - 12);
+	octets = serve_query(&fixture.serve, &fixture.message, length, &fixture_client);
+	assert_int_equal(octets, length + 16);
+	assert_memory_equal(fixture.message.octets + 12, question, length - 12);
+	assert_memory_equal(fixture.message.octets + length, "\xc0\x0c\0\1\0\1", 6);
+}
+
+/* -- pushes -- */
+
+static const struct fixture_file files[] = {
+	{ "main.yaml", main_file }, { "example.com.zone", NULL }, { "sub.zone", sub_file },
+};
+
+static void push_number(unsigned int number, int live)
+{
+	char yaml[512], zone[512];
+	const struct fixture_file fresh[] = { { "main.yaml", yaml }, { "z", zone } };
+
+	snprintf(yaml, sizeof(yaml), "server: {addresses: [198.18.0.%u]}\nzones: [{name: example.com, file: z}]\n"
+		 "pools: {p: {members: [{name: m, address: 192.0.2.%u}]}}\ntopologies: {t: {default: p}}\n"
+		 "services: [{name: www.example.com, topology: t, ttl: %u}]\n", number, number, number);
+	snprintf(zone, sizeof(zone), "$TTL %u\n@ SOA n h %u 1 1 1 1\n@ NS n\nn TXT \"%u\"\n", number, number, number);
+	fixture_write(fresh, 2);
+	if (live)
+		fixture_flip();
+}
+
+static unsigned int flips_left;
+
+static void flip_once(void)
+{
+	if (!flips_left)
+		return;
+	flips_left--;
+	fixture_flip();
+}
+
+static void mixes_no_generations(void **state)
+{
+	(void)state;
+	const struct generation *live = fixture.generations.live;
+
+	/* The push becomes live in the middle of a query: after the first look-up found the service of the old one. */
+	push_number(7, 0);
+	flips_left = 1;
+	fixture.on_lookup = flip_once;
+	assert_string_equal(ask_plain("www.example.com", 1), "NOERROR aa\nwww.example.com. 7 A 192.0.2.7\n");
+	fixture.on_lookup = NULL;
+	assert_int_equal(flips_left, 0);
+	/* Zones are still the old ones, and answer whole. For what is no longer a service there is no answer yet. */
+	assert_string_equal(ask_plain("mail.example.com", 1), "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n");
+	assert_string_equal(ask_plain("a.b.svc.example.com", 28), "SERVFAIL\n");
+	assert_ptr_equal(fixture.generations.live, live);
+	assert_int_equal(generations_look(&fixture.generations), 1);
+	assert_string_equal(ask_plain("n.example.com", 16), "NOERROR aa\nn.example.com. 7 TXT \"7\"\n");
+	assert_string_equal(ask_plain("mail.example.com", 1), "NXDOMAIN aa\nauthority\nexample.com. 1 SOA n.example.com. "
+			    "h.example.com. 7 1 1 1 1\n");
+	assert_int_equal(generations_look(&fixture.generations), 0);
+	assert_int_equal(fixture.generations.live->address_count, 1);
+	assert_memory_equal(fixture.generations.live->addresses[0], "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x12\0\7", 16);
+}
+
+static void held_generations_stay(void **state)
+{
+	(void)state;
+	const struct generation *held = generation_hold(&fixture.generations, 3);
+
+	assert_int_equal(held->zones_number, held->number);
+	for (unsigned int number = 8; number < 12; number++) {
+		push_number(number, 1);
+		assert_int_equal(generations_look(&fixture.generations), 1);
+	}
+	/* the sleeper wakes up, four pushes later; under ASan this would say if it had been freed */
+	assert_non_null(zone_set_find(held->zones, (const uint8_t *)"\7" "example\3" "com"));
+	assert_ptr_not_equal(held, fixture.generations.live);
+	assert_ptr_equal(fixture.generations.retired, held);
+	generation_release(&fixture.generations, 3);
+	generations_look(&fixture.generations);
+	assert_null(fixture.generations.retired);
+}
+
+static void zones_stay_when_the_next_do_not_load(void **state)
+{
+	(void)state;
+	char path[PATH_MAX], kept[PATH_MAX + 8];
+	int loaded = 0;
+
+	push_number(20, 1);
+	fixture_path(path, fixture.control.generation);
+	snprintf(kept, sizeof(kept), "%s.kept", path);
+	assert_int_equal(rename(path, kept), 0);
+	assert_int_equal(generations_look(&fixture.generations), 1);
+	assert_int_equal(fixture.generations.live->addresses[0][15], 20);
+	assert_string_equal(ask_plain("n.example.com", 16), "NOERROR aa\nn.example.com. 11 TXT \"11\"\n");
+	assert_string_equal(ask_plain("www.example.com", 1), "NOERROR aa\nwww.example.com. 20 A 192.0.2.20\n");
+	/* it is tried again, not at every look */
+	assert_int_equal(rename(kept, path), 0);
+	for (unsigned int looks = 0; looks < 200 && !loaded; looks++)
+		loaded = generations_look(&fixture.generations);
+	assert_int_equal(loaded, 1);
+	assert_string_equal(ask_plain("n.example.com", 16), "NOERROR aa\nn.example.com. 20 TXT \"20\"\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(answers_from_zones),
+		cmocka_unit_test(echoes_the_subnet),
+		cmocka_unit_test(judges_unusual_messages),
+		cmocka_unit_test(takes_many_options_and_long_messages),
+		cmocka_unit_test(truncates),
+		cmocka_unit_test(names_are_compressed),
+		cmocka_unit_test(keeps_the_case_of_the_question),
+		cmocka_unit_test(mixes_no_generations),
+		cmocka_unit_test(held_generations_stay),
+		cmocka_unit_test(zones_stay_when_the_next_do_not_load),
+	};
+	struct fixture_file first[sizeof(files) / sizeof(files[0])];
+	char *zone = malloc(sizeof(zone_file) + 8192), *at;
+	int failed;
+
+	/* "big" is 10 strings of 250 octets, "mid" fits into 512 octets with no more than EDNS */
+	at = strstr(zone_file, "%s");
+	sprintf(zone, "%.*s", (int)(at - zone_file), zone_file);
+	for (int i = 0; i < 10; i++)
+		sprintf(zone + strlen(zone), "%s%0250d", i ? "\" \"" : "", i);
+	strcat(zone, at + 2);
+	sprintf(zone + strlen(zone), "mid TXT \"%0255d\" \"%0160d\"\n", 1, 2);
+	memcpy(first, files, sizeof(files));
+	first[1].content = zone;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	fixture_start();
+	assert_string_equal(ask_plain("www.example.com", 28), "REFUSED\n");	/* nothing is published */
+	fixture_push(first, 3);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	fixture_stop();
+	free(zone);
+	return failed;
+}

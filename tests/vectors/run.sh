@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The vectors in a lab of their own: what the literals say by dnspython, then through the driver by BPF_PROG_RUN, then,
+# with the driver detached, through the fallback over UDP and TCP. Prints TAP.
+set -Eeuo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$root/tests/vectors
+runner=${BUILD:-$root/build}/vectors-run
+export LAB=vectors
+# shellcheck source=tests/tap.sh
+. "$root/tests/tap.sh"
+
+lab()
+{
+	"$root/tests/lab.sh" "$@"
+}
+
+on=("$here"/scenario.txt "$here"/ecs.txt "$here"/dns.txt "$here"/services.txt)
+
+main()
+{
+	trap 'lab down' EXIT
+	check "dnspython reads every vector as its row says" "$here/make.py" --check "$here"/*.txt
+	lab up
+	give_key
+	give_addresses
+	push ecs-off.yaml
+	drive "$here/ecs-off.txt"
+	push vectors.yaml
+	drive "${on[@]}" "$here/frames.txt"
+	check "detach" lab server ecsdns-loader detach ecs0
+	ask "${on[@]}"
+	push ecs-off.yaml
+	ask "$here/ecs-off.txt"
+	finish
+}
+
+# The draw of rotation and weights is of this key: with another, other records come first.
+give_key()
+{
+	lab stop
+	install -m 0600 "$here/draw.key" "/run/ecsdns-lab/$LAB/state/draw.key"
+	lab start
+}
+
+# The resolvers that the vectors are asked by.
+give_addresses()
+{
+	local address
+
+	while read -r address; do
+		case $address in
+		*:*) lab client ip addr replace "$address/128" dev ecs1 nodad ;;
+		*) lab client ip addr replace "$address/32" dev ecs1 ;;
+		esac
+	done < <("$runner" addresses "${on[@]}" "$here/ecs-off.txt" | grep -vxE '198\.18\.0\.2|fd00:ec5::2')
+	lab server ip route replace 198.18.0.0/16 dev ecs0
+	lab server ip -6 route replace fd00:ec5::/32 dev ecs0
+}
+
+# The fallback has loaded the zones of the new generation when it has followed the tables for a second.
+push()
+{
+	check "push $1" lab server ecsctl push "$here/$1"
+	sleep 1
+}
+
+drive()
+{
+	count < <(lab server "$runner" driver --pins "/run/ecsdns-lab/$LAB/bpf/ecsdns/v1" \
+		--ifindex "$(lab server cat /sys/class/net/ecs0/ifindex)" "$@" 2>&1)
+}
+
+ask()
+{
+	count < <(lab client "$runner" server "$@" 2>&1)
+}
+
+# The runner's last line is not TAP; its "ok" and "not ok" count, and a run that prints neither has failed.
+count()
+{
+	local output ok not_ok
+
+	output=$(cat)
+	ok=$(grep -c '^ok ' <<<"$output") || true
+	not_ok=$(grep -c '^not ok ' <<<"$output") || true
+	sed -E 's/^([0-9]+ passed, )/# \1/' <<<"$output"
+	tap_number=$((tap_number + ok + not_ok))
+	tap_failed=$((tap_failed + not_ok))
+	[ "$ok" -gt 0 ] || tap_not_ok "the runner ran nothing"
+}
+
+main "$@"

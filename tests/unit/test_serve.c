@@ -243,7 +243,9 @@ static void answers_from_zones(void **state)
 		{ "towww.example.com", 16, "NOERROR aa\ntowww.example.com. 3600 CNAME www.example.com.\n"
 		  "www.example.com. 3600 TXT \"beside\"\n" },
 		{ "toorg.example.com", 28, "NOERROR aa\ntoorg.example.com. 3600 CNAME alone.example.org.\n" },
-		{ "x.alone.example.org", 28, "REFUSED\n" },
+		/* outside every zone a service is a zone of its own */
+		{ "x.alone.example.org", 28, "NXDOMAIN aa\nauthority\nalone.example.org. 60 SOA ns.alone.example.org. "
+		  "hostmaster.alone.example.org. 1 3600 600 604800 60\n" },
 		{ "example.net", 1, "REFUSED\n" },
 		{ ".", 2, "REFUSED\n" },
 		/* types that are not data */

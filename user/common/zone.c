@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "maps/limits.h"
+#include "maps/wire.h"
 #include "user/common/zone_tree.h"
 
 #define ZONE_SLOTS_FIRST 64
@@ -125,6 +125,23 @@ struct zone *zone_new(const uint8_t *origin)
 		zone_free(zone);
 		return NULL;
 	}
+	return zone;
+}
+
+struct zone *zone_make(const uint8_t *origin, uint32_t ttl, const uint8_t *soa, uint16_t length)
+{
+	struct zone *zone = zone_new(origin);
+	struct zone_rdata *record = zone ? arena_alloc(zone->arena, 1, sizeof(*record)) : NULL;
+	struct zone_rrset *set = record ? arena_alloc(zone->arena, 1, sizeof(*set)) : NULL;
+
+	if (!set || !(record->octets = (const uint8_t *)arena_text(zone->arena, (const char *)soa, length))) {
+		zone_free(zone);
+		return NULL;
+	}
+	record->length = length;
+	*set = (struct zone_rrset){ .type = TYPE_SOA, .count = 1, .ttl = ttl, .records = record, .file = "" };
+	zone->apex->rrsets = set;
+	zone->apex->rrset_count = 1;
 	return zone;
 }
 

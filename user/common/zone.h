@@ -60,6 +60,9 @@ struct zone;
 int zone_load(const char *origin, const char *file, struct bundle *bundle, struct zone **out, struct faults *faults);
 void zone_free(struct zone *zone);
 
+/* A zone of one name and its SOA record, made without a file. Copies both. NULL without memory. */
+struct zone *zone_make(const uint8_t *origin, uint32_t ttl, const uint8_t *soa, uint16_t length);
+
 const struct zone_node *zone_apex(const struct zone *zone);
 
 /* Marks a service's name as existing. Before the zone is shared only. 0, -ENOMEM, or -EDOM if it is not in the zone. */

@@ -6,8 +6,6 @@
 #include "maps/wire.h"
 #include "user/controller/origin.h"
 
-#define SYNTHETIC_TTL 3600
-
 /* RFC 1035 3.3.13, behind the two names. */
 static const uint32_t synthetic_numbers[] = {
 	1,		/* serial: nobody transfers it */
@@ -131,11 +129,11 @@ static uint16_t name_copy(uint8_t *out, const struct config_name *name)
 	return name->length;
 }
 
-static void synthetic_origin(struct origin *origin, const struct config_server *server,
-			     const struct config_service *service)
+void origin_make(struct origin *origin, const struct config_server *server, const struct config_service *service)
 {
 	uint8_t *at = origin->soa_octets;
 
+	memset(origin, 0, sizeof(*origin));
 	origin->nameserver_count = 1;
 	origin->nameservers[0] = (struct answer_rdata){origin->nameserver,
 						       name_below(origin->nameserver, "ns", &service->name)};
@@ -190,7 +188,7 @@ void origin_find(struct origin *origin, const struct config *config, const struc
 		zone_origin(origin, zone, service, types, any_cname, faults);
 		return;
 	}
-	synthetic_origin(origin, &config->server, service);
+	origin_make(origin, &config->server, service);
 	if (any_cname)
 		faults_error(
 			faults, &service->place,
@@ -216,7 +214,7 @@ int origin_answers(const struct origin *origin, uint32_t service_ttl, struct ans
 		answers[SERVICE_SOA] = answers[SERVICE_NS] = answers[SERVICE_NODATA];
 		return 0;
 	}
-	fault = answer_records_set(&answers[SERVICE_SOA], TYPE_SOA, SYNTHETIC_TTL, &origin->soa, 1);
-	return fault ? fault : answer_records_set(&answers[SERVICE_NS], TYPE_NS, SYNTHETIC_TTL, origin->nameservers,
+	fault = answer_records_set(&answers[SERVICE_SOA], TYPE_SOA, ORIGIN_MADE_TTL, &origin->soa, 1);
+	return fault ? fault : answer_records_set(&answers[SERVICE_NS], TYPE_NS, ORIGIN_MADE_TTL, origin->nameservers,
 						  origin->nameserver_count);
 }

@@ -34,6 +34,10 @@ struct origin {
 void origin_find(struct origin *origin, const struct config *config, const struct zone_set *zones,
 		 const struct config_service *service, uint8_t types, struct faults *faults);
 
+/* The same for a service that is known to be outside every zone. */
+void origin_make(struct origin *origin, const struct config_server *server, const struct config_service *service);
+#define ORIGIN_MADE_TTL 3600	/* of its SOA and NS records, seconds */
+
 /* The answers that are the same for every client, by enum service_common. 0 or -E2BIG. */
 int origin_answers(const struct origin *origin, uint32_t service_ttl, struct answer answers[SERVICE_COMMON]);
 

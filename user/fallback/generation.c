@@ -15,6 +15,7 @@
 #include "user/common/bundle.h"
 #include "user/common/log.h"
 #include "user/controller/config.h"
+#include "user/controller/origin.h"
 #include "user/fallback/generation.h"
 
 /* How often the control table is looked at: what a change of zones may lag behind a push, besides their loading. */
@@ -39,6 +40,7 @@ static int load_addresses(const struct generations *generations, struct generati
 static struct shared_zones *load_zones(struct generations *generations, uint32_t number);
 static struct bundle *load_bundle(const struct generations *generations, uint32_t number, struct faults *faults);
 static int load_zone_set(struct bundle *bundle, struct zone_set *set, struct faults *faults);
+static int load_services(const struct config *config, struct zone_set *set);
 static void generation_free(struct generation *generation);
 static void retire(struct generations *generations, struct generation *generation);
 
@@ -380,6 +382,46 @@ out:
 	return bundle;
 }
 
+/* Outside every zone a service's name is a zone of its own: what does not exist below it needs an SOA (RFC 2308 3). */
+static int load_made_zone(struct zone_set *set, const struct config *config, const struct config_service *service)
+{
+	struct origin origin;
+	struct zone *zone;
+	int code;
+
+	origin_make(&origin, &config->server, service);
+	zone = zone_make(service->name.name, ORIGIN_MADE_TTL, origin.soa.octets, origin.soa.length);
+	if (!zone)
+		return -ENOMEM;
+	code = zone_add_service(zone, service->name.name);
+	if (!code)
+		code = zone_set_add(set, zone);
+	if (code)
+		zone_free(zone);
+	return code;
+}
+
+/* Marks services in the zones around them. Only then come zones for the others, so that none is taken to be in another. */
+static int load_services(const struct config *config, struct zone_set *set)
+{
+	uint8_t *outside = calloc(config->service_count ? config->service_count : 1, 1);
+	struct zone *zone;
+	int code = outside ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < config->service_count && !code; i++) {
+		zone = zone_set_find(set, config->services[i].name.name);
+		if (zone)
+			code = zone_add_service(zone, config->services[i].name.name);
+		else
+			outside[i] = 1;
+	}
+	for (size_t i = 0; i < config->service_count && !code; i++)
+		if (outside[i])
+			code = load_made_zone(set, config, &config->services[i]);
+	free(outside);
+	return code;
+}
+
 static int load_zone_set(struct bundle *bundle, struct zone_set *set, struct faults *faults)
 {
 	struct config *config;
@@ -399,11 +441,8 @@ static int load_zone_set(struct bundle *bundle, struct zone_set *set, struct fau
 			zone_free(zone);
 		}
 	}
-	for (size_t i = 0; i < config->service_count && !code; i++) {
-		zone = zone_set_find(set, config->services[i].name.name);
-		if (zone)
-			code = zone_add_service(zone, config->services[i].name.name);
-	}
+	if (!code)
+		code = load_services(config, set);
 	config_free(config);
 	return code;
 }

@@ -23,6 +23,8 @@ else
   OBJ := $(BUILD)
 endif
 Q := $(if $(V),,@)
+# make -s says nothing, as everywhere
+SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 
 WARNINGS := -Wall -Wextra -Wshadow $(WERROR)
 CFLAGS ?= -O2 -g
@@ -37,18 +39,18 @@ all: $(PROGRAMS:%=$(OBJ)/%)
 # -- the XDP program ---------------------------------------------------------------------------------------------------
 
 $(BUILD)/%.bpf.o: bpf/%.bpf.c | $(BUILD)/bpftool.ok
-	@echo "  BPF     $@"
+	$(SAY) "  BPF     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)llvm-strip -g $@
 
 $(BUILD)/%.bpf.o: tests/lab/%.bpf.c
-	@echo "  BPF     $@"
+	$(SAY) "  BPF     $@"
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/ecsdns.skel.h: $(BUILD)/ecsdns.bpf.o
-	@echo "  SKEL    $@"
+	$(SAY) "  SKEL    $@"
 	$(Q)bpftool gen skeleton $< name ecsdns_bpf > $@.new && mv $@.new $@
 
 $(BUILD)/bpftool.ok:
@@ -75,11 +77,11 @@ $(OBJ)/ecsdns-fallback: $(call objects,user/fallback/main.c)
 $(OBJ)/ecsctl: $(call objects,$(ECSCTL))
 $(OBJ)/ecsdns-controller $(OBJ)/ecsdns-fallback $(OBJ)/ecsctl: $(OBJ)/libecsdns.a
 $(PROGRAMS:%=$(OBJ)/%):
-	@echo "  LINK    $@"
+	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
 $(OBJ)/%.o: %.c
-	@echo "  CC      $@"
+	$(SAY) "  CC      $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 $(call objects,$(LOADER)): $(BUILD)/ecsdns.skel.h
@@ -89,20 +91,20 @@ $(call objects,$(LOADER)): $(BUILD)/ecsdns.skel.h
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 $(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
-	@echo "  LINK    $@"
+	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(OBJ)/libecsdns.a -lcmocka $(LIBS)
 
 $(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
 $(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
 $(OBJ)/freeze: $(call objects,tests/load/freeze.c)
 $(OBJ)/vectors-run $(OBJ)/flood $(OBJ)/freeze: $(OBJ)/libecsdns.a
-	@echo "  LINK    $@"
+	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
 # clang's own runtime drives them; everything is compiled anew with its coverage.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY)
-	@echo "  FUZZ    $@"
+	$(SAY) "  FUZZ    $@"
 	@mkdir -p $(@D)
 	$(Q)clang -std=gnu11 -g -O1 $(WARNINGS) -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $@ $< $(LIBRARY) $(LIBS)
@@ -117,6 +119,7 @@ packages:
 	@packaging/install.sh
 
 demo: packages
+	@echo "building"
 	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o
 	@tests/demo.sh
 
@@ -127,18 +130,20 @@ E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/loader.sh tests/e2e/p
 CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(E2E)
 
 check: packages
+	@echo "building"
 	@$(MAKE) --no-print-directory -s all tests-programs
 	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
 	@tests/run.sh $(CHECKS)
 
 check-long: packages
+	@echo "building"
 	@$(MAKE) --no-print-directory -s all tests-programs
 	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
 	@ECSDNS_LONG=1 ECSDNS_PROPERTY=50000 TEST_TIMEOUT=3600 tests/run.sh $(CHECKS)
 
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%)
-tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run
+tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/flood $(BUILD)/freeze $(BUILD)/test_topology
 
 # Everything, with every compiler that is supported, warnings as errors.
 lint:

@@ -11,7 +11,7 @@ cd "$root" || exit 1
 . tests/tap.sh
 
 seconds=8
-[ -z "${ECSDNS_LONG:-}" ] || seconds=300
+[ -z "${ECSDNS_LONG:-}" ] || seconds=120
 
 fuzz()
 {

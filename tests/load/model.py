@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
 The naive model: what two configurations prescribe, worked out from their YAML files without any of the project's code.

@@ -16,8 +16,8 @@ export LAB=push
 # shellcheck source=tests/load/common.sh
 . tests/load/common.sh
 
-seconds=4 freezes=6 kills=5
-[ -z "$long" ] || { seconds=60 freezes=60 kills=40; }
+seconds=4 freezes=20 kills=5
+[ -z "$long" ] || { seconds=60 freezes=200 kills=40; }
 
 main()
 {
@@ -174,20 +174,27 @@ workers()
 	done | sort -rn | head -n 2 | cut -d ' ' -f 2
 }
 
-# Stopped in mid-work, two pushes pass over it, and it goes on with what it had in its hands.
+# Stopped in mid-work, two pushes pass over it, and it goes on with what it had in its hands. Both pushes are of the
+# other configuration, so that the slot it was reading is rewritten under it. Every other time it stands between two
+# looks into the tables.
 frozen_worker()
 {
-	local round worker stopped=0 output flooder status=0 before
+	local round worker where stopped=0 output flooder status=0 before other
 
-	load_flood --table "$scratch/table" --cookie --seconds 600 --timeout 20000 >"$scratch/frozen" 2>&1 &
+	push b >/dev/null 2>&1
+	load_flood --table "$scratch/table" --cookie --kind service --seconds 600 --timeout 20000 >"$scratch/frozen" 2>&1 &
 	flooder=$!
 	sleep 0.5
 	for round in $(seq $freezes); do
 		worker=$(workers | shuf -n 1)
 		before=$(load_generation)
-		# shellcheck disable=SC2016
-		output=$(freeze "$worker" sh -c 'ecsctl push "$0/a/main.yaml" && ecsctl push "$0/b/main.yaml"' "$scratch" 2>&1)
-		if [ $? -eq 0 ] && [ "$(load_generation)" -eq $((before + 2)) ]; then
+		other=a where=
+		if [ $((round % 2)) -eq 0 ]; then
+			other=b where=--lookup
+		fi
+		# shellcheck disable=SC2016,SC2086
+		if output=$(freeze $where "$worker" sh -c 'ecsctl push "$0" && ecsctl push "$0"' "$scratch/$other/main.yaml" 2>&1) &&
+			[ "$(load_generation)" -eq $((before + 2)) ]; then
 			stopped=$((stopped + 1))
 		else
 			note "$output"
@@ -277,13 +284,16 @@ killed_controller()
 		before=$(whose large-)
 		published=$(load_generation)
 		push large-$next >/dev/null 2>&1 &
-		sleep "$(awk "BEGIN {print $((RANDOM % (took + took / 4 + 1))) / 1000}")"
+		sleep "$(awk "BEGIN {print $((RANDOM % (took + 1))) / 1000}")"
 		daemon_kill controller
 		wait $! 2>/dev/null
 		after=$(whose large- --kind service)
 		[[ $after == [ab] ]] || { odd=$((odd + 1)); note "after the kill: $after"; }
 		[ "$after" = "$before" ] && survived=$((survived + 1))
-		"$lab" start >/dev/null 2>&1 && load_wait_ready || { odd=$((odd + 1)); note "it did not start again"; }
+		if ! "$lab" start >/dev/null 2>&1 || ! load_wait_ready; then
+			odd=$((odd + 1))
+			note "it did not start again"
+		fi
 		[ "$(load_generation)" -ge "$published" ] || { odd=$((odd + 1)); note "the generation went back"; }
 		same "controller killed, round $round: its restart changes no answer" "$after" "$(whose_settled large-)"
 		[ "$after" = a ] && next=b || next=a

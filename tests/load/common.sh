@@ -6,6 +6,7 @@ build=${BUILD:-$root/build}
 run=/run/ecsdns-lab/$LAB
 lab=tests/lab.sh
 scratch=$(mktemp -d)
+# shellcheck disable=SC2034 # for those who source it
 long=${ECSDNS_LONG:-}
 
 export ECSDNS_SOCKET=$run/control.sock
@@ -54,9 +55,7 @@ load_generation()
 # The controller's socket may be there before anybody listens, or be left from one that was killed.
 load_wait_ready()
 {
-	local i
-
-	for i in $(seq 200); do
+	for _ in $(seq 200); do
 		ecsctl status >/dev/null 2>&1 && return
 		sleep 0.05
 	done

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * freeze TID COMMAND...: stops one thread of a process in mid-work, runs the command, lets the thread go on.
+ * freeze [--lookup] TID COMMAND...: stops one thread of a process in mid-work, runs the command, lets the thread go on.
  *
  * SIGSTOP would stop the whole process; ptrace stops one thread. It is stopped at random moments until it is caught at
  * work: in its own instructions, or on its way out of a look into a map (bpf(2)), not while it waits for a query or sends
- * a reply. Says on standard output where that was. Exit: the command's; 125 if the thread could not be caught at work.
+ * a reply; with --lookup, only on its way out of a map. Says on standard output where that was. Exit: the command's; 125 if the thread could not be caught at work.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,9 +38,9 @@ static int freeze_stop(pid_t thread)
 }
 
 /* In user space by an interrupt (no system call to restart), or behind a look into a map. */
-static int freeze_is_at_work(const struct user_regs_struct *registers)
+static int freeze_is_at_work(const struct user_regs_struct *registers, int only_lookups)
 {
-	return (long)registers->orig_rax == -1 || registers->orig_rax == SYS_bpf;
+	return registers->orig_rax == SYS_bpf || (!only_lookups && (long)registers->orig_rax == -1);
 }
 
 static void freeze_sleep(void)
@@ -50,7 +50,7 @@ static void freeze_sleep(void)
 	nanosleep(&time, NULL);
 }
 
-static int freeze_catch(pid_t thread, struct user_regs_struct *registers)
+static int freeze_catch(pid_t thread, int only_lookups, struct user_regs_struct *registers)
 {
 	int fault = ptrace(PTRACE_SEIZE, thread, 0, 0) ? -errno : 0, tries;
 
@@ -58,7 +58,7 @@ static int freeze_catch(pid_t thread, struct user_regs_struct *registers)
 		fault = freeze_stop(thread);
 		if (!fault && ptrace(PTRACE_GETREGS, thread, 0, registers))
 			fault = -errno;
-		if (fault || freeze_is_at_work(registers))
+		if (fault || freeze_is_at_work(registers, only_lookups))
 			return fault;
 		if (ptrace(PTRACE_CONT, thread, 0, 0))
 			fault = -errno;
@@ -84,17 +84,19 @@ static int freeze_run(char **command)
 
 int main(int argc, char **argv)
 {
+	int only_lookups = argc > 1 && !strcmp(argv[1], "--lookup"), fault, code;
 	struct user_regs_struct registers;
 	pid_t thread;
-	int fault, code;
 
+	argc -= only_lookups;
+	argv += only_lookups;
 	if (argc < 3) {
-		fprintf(stderr, "usage: freeze TID COMMAND...\n");
+		fprintf(stderr, "usage: freeze [--lookup] TID COMMAND...\n");
 		return 2;
 	}
 	thread = atoi(argv[1]);
 	srandom(getpid());
-	fault = freeze_catch(thread, &registers);
+	fault = freeze_catch(thread, only_lookups, &registers);
 	if (fault) {
 		fprintf(stderr, "freeze: thread %d was not caught at work: %s\n", thread, strerror(-fault));
 		return CANNOT;

@@ -91,6 +91,17 @@ clients()
 	contains "mixed case comes back" "$output" "wWw.ExAmPlE.cOm.	10	IN	AAAA"
 }
 
+# Two queries in one connection, then a response, which no client sends: the connection ends, but not before both replies.
+pipelined()
+{
+	local rest='\1\0\0\1\0\0\0\0\0\0\3www\7example\3com\0\0\x1c\0\1' octets
+
+	# shellcheck disable=SC2016
+	octets=$($lab client bash -c 'exec 3<>/dev/tcp/198.18.0.1/53; printf "$1" >&3; timeout 2 wc -c <&3' - \
+		"\\0\\x21\\0\\1$rest\\0\\x21\\0\\2$rest\\0\\x21\\0\\3${rest/#\\1/\\x81}")
+	same "pipelined queries before a response: octets of two replies" $((2 * (2 + 33 + 28))) "$octets"
+}
+
 long_name()
 {
 	local name
@@ -168,6 +179,7 @@ second_interface()
 
 clients
 long_name
+pipelined
 offload
 frames
 frames_that_pass

@@ -58,6 +58,10 @@ static const char zone_file[] =
 	"sub NS ns1\n"
 	"a.b.ent A 192.0.2.7\n"
 	"moved DNAME wild\n"
+	"twice DNAME tw\n"
+	"x.tw CNAME z.twice\n"
+	"z.tw A 192.0.2.44\n"
+	"grows DNAME x.grows\n"
 	"far DNAME a-rather-long-label-to-move-names-to.another-rather-long-label.example.net.\n"
 	"big TXT \"%s\"\n"
 	"srv SRV 1 2 3 mail\n";
@@ -218,6 +222,19 @@ static void answers_from_zones(void **state)
 		  "0123456789012345678901234567890.c123456789012345678901234567890123456789012345678901234567890.far.example.com", 1,
 		  "YXDOMAIN aa\nfar.example.com. 3600 DNAME a-rather-long-label-to-move-names-to.another-rather-long-"
 		  "label.example.net.\n" },
+		{ "x.twice.example.com", 1, "NOERROR aa\ntwice.example.com. 3600 DNAME tw.example.com.\n"
+		  "x.twice.example.com. 3600 CNAME x.tw.example.com.\nx.tw.example.com. 3600 CNAME z.twice.example.com.\n"
+		  "z.twice.example.com. 3600 CNAME z.tw.example.com.\nz.tw.example.com. 3600 A 192.0.2.44\n" },
+		{ "q.grows.example.com", 1, "NOERROR aa\ngrows.example.com. 3600 DNAME x.grows.example.com.\n"
+		  "q.grows.example.com. 3600 CNAME q.x.grows.example.com.\n"
+		  "q.x.grows.example.com. 3600 CNAME q.x.x.grows.example.com.\n"
+		  "q.x.x.grows.example.com. 3600 CNAME q.x.x.x.grows.example.com.\n"
+		  "q.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.grows.example.com.\n"
+		  "q.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.grows.example.com.\n"
+		  "q.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.grows.example.com.\n"
+		  "q.x.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.x.grows.example.com.\n"
+		  "q.x.x.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.x.x.grows.example.com.\n"
+		  "q.x.x.x.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.x.x.x.grows.example.com.\n" },
 		/* delegations: AA is unset, glue inside and beside it */
 		{ "x.deleg.example.com", 1, "NOERROR\nauthority\ndeleg.example.com. 3600 NS ns.deleg.example.com.\n"
 		  "deleg.example.com. 3600 NS ns.sib.example.com.\ndeleg.example.com. 3600 NS ns.elsewhere.test.\n"
@@ -230,7 +247,7 @@ static void answers_from_zones(void **state)
 		  "1 2 3 4 5\n" },
 		/* RFC 8482 */
 		{ "mail.example.com", 255, "NOERROR aa\nmail.example.com. 3600 HINFO \"RFC8482\" \"\"\n" },
-		{ "alias.example.com", 255, "NOERROR aa\nalias.example.com. 3600 HINFO \"RFC8482\" \"\"\n" },
+		{ "alias.example.com", 255, "NOERROR aa\nalias.example.com. 3600 CNAME mail.example.com.\n" },
 		{ "ent.example.com", 255, "NOERROR aa\nauthority\n" SOA_LINE },
 		{ "none.example.com", 255, "NXDOMAIN aa\nauthority\n" SOA_LINE },
 		/* services exist, and what stands above them does; aliases to them are not followed */

@@ -5,8 +5,11 @@
 
 #include "user/fallback/authority.h"
 
-/* Aliases followed in one reply. Longer chains, and loops, are left to the resolver. */
-#define ALIASES_MAX 16
+/*
+ * Aliases followed in one reply. Longer chains, and loops, are left to the resolver: a DNAME record that leads below itself
+ * makes names whose compression pointers chain, one more with every step, and parsers give up on long chains.
+ */
+#define ALIASES_MAX 8
 
 /* RFC 8482 4.2 */
 #define ANY_TTL 3600
@@ -23,6 +26,7 @@ struct authority {
 	int lack;			/* -ENOSPC: something that must be in the reply does not fit */
 	unsigned int aliases;
 	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases */
+	const struct zone_node *dnames[ALIASES_MAX + 1];	/* the owners of DNAME records that redirected them */
 };
 
 /* What a step leaves to do. */
@@ -111,8 +115,9 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 			authority->rcode = RCODE_SERVFAIL;
 		return STEP_DONE;
 	}
+	/* RFC 8482 4.2: nothing is made up where there is a CNAME record. */
 	if (authority->type == TYPE_ANY && (node->rrset_count || node->flags & ZONE_NODE_SERVICE))
-		rrset = &any_rrset;
+		rrset = cname ? cname : &any_rrset;
 	if (!rrset && cname)
 		return answer_cname(authority, name, cname);
 	authority->flags |= HEADER_AA;
@@ -166,6 +171,16 @@ static enum step answer_cname(struct authority *authority, const uint8_t *name, 
 	return follow(authority, rrset->records[0].octets);
 }
 
+/* Once, however many aliases lead below it: a record set has no record twice (RFC 2181 5). */
+static void add_dname(struct authority *authority, const struct zone_node *node, const struct zone_rrset *dname)
+{
+	authority->dnames[authority->aliases] = node;
+	for (unsigned int i = 0; i < authority->aliases; i++)
+		if (authority->dnames[i] == node)
+			return;
+	add(authority, SECTION_ANSWER, node->name, dname);
+}
+
 /* RFC 6672 3.2: the DNAME record, then a CNAME record made of it, whose TTL is the same. */
 static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node)
 {
@@ -177,7 +192,7 @@ static enum step answer_dname(struct authority *authority, const uint8_t *name, 
 	uint8_t made[2 * 256];
 
 	authority->flags |= HEADER_AA;
-	add(authority, SECTION_ANSWER, node->name, dname);
+	add_dname(authority, node, dname);
 	if (prefix + length > NAME_OCTETS_MAX) {
 		authority->rcode = RCODE_YXDOMAIN;
 		return STEP_DONE;

@@ -247,7 +247,7 @@ static int fallback_start(struct fallback *fallback, const struct options *optio
 		log_error("starting: %s", strerror(-code));
 		return code;
 	}
-	if (!fallback->generations.live)
+	if (!__atomic_load_n(&fallback->generations.live, __ATOMIC_ACQUIRE))
 		log_warning("nothing has been published yet; `ecsctl push FILE` does that");
 	for (unsigned int i = 0; i < options->workers; i++) {
 		code = worker_start(&fallback->generations, i, options->port, &fallback->workers[i]);

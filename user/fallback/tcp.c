@@ -280,10 +280,13 @@ static int connection_answer(struct tcp *tcp, struct connection *connection, str
 		memcpy(tcp->message.octets, connection->input + at + 2, length);
 		at += 2 + length;
 		octets = serve_query(serve, &tcp->message, length, &connection->client);
-		if (!octets)
-			code = -EPROTO;	/* a response or less than a header: this is not a client */
-		else
+		if (octets) {
 			code = output_append(connection, tcp->message.octets, octets);
+		} else {
+			/* A response or less than a header: no client says so. What was asked before is still answered. */
+			connection->at_end = 1;
+			at = connection->input_length;
+		}
 	}
 	if (at) {
 		connection->input_length -= at;

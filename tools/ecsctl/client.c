@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,23 +55,33 @@ static int client_progress(void *context, curl_off_t down_total, curl_off_t down
 	return 0;
 }
 
+/* An error of our own, printed as the controller's are. */
+static void client_error(const struct ecsctl *ecsctl, json_t *text)
+{
+	json_t *reply = json_pack("{s:o}", "error", text);
+
+	output_error(ecsctl, reply);
+	json_decref(reply);
+}
+
 static void client_explain(const struct ecsctl *ecsctl, CURL *curl, CURLcode code)
 {
 	long error = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
 	if (code != CURLE_COULDNT_CONNECT) {
-		fprintf(stderr, "ecsctl: %s: %s\n", ecsctl->socket, curl_easy_strerror(code));
+		client_error(ecsctl, json_sprintf("%s: %s", ecsctl->socket, curl_easy_strerror(code)));
 		return;
 	}
 	if (access(ecsctl->socket, F_OK) && errno == ENOENT)
 		error = ENOENT;
 	if (error == EACCES || error == EPERM || (error != ENOENT && access(ecsctl->socket, W_OK) && errno == EACCES))
-		fprintf(stderr, "ecsctl: %s: permission denied; run as root, or as a member of the group that "
-			"ecsdns-controller was given with --socket-group\n", ecsctl->socket);
+		client_error(ecsctl, json_sprintf("%s: permission denied; run as root, or as a member of the group that "
+						  "ecsdns-controller was given with --socket-group", ecsctl->socket));
 	else
-		fprintf(stderr, "ecsctl: no controller listens at %s; start it with `systemctl start ecsdns-controller` or "
-			"`ecsdns-controller`, or say where its socket is with --socket PATH\n", ecsctl->socket);
+		client_error(ecsctl, json_sprintf("no controller listens at %s; start it with `systemctl start "
+						  "ecsdns-controller` or `ecsdns-controller`, or say where its socket is "
+						  "with --socket PATH", ecsctl->socket));
 }
 
 static void client_set(CURL *curl, struct client *client, const char *url)
@@ -112,8 +123,8 @@ static int client_perform(CURL *curl, struct client *client, json_t **reply, int
 	if (code)
 		client_explain(client->ecsctl, curl, code);
 	else
-		fprintf(stderr, "ecsctl: %s: the reply (status %ld) is not JSON; is this ecsdns-controller's socket?\n",
-			client->ecsctl->socket, got);
+		client_error(client->ecsctl, json_sprintf("%s: the reply (status %ld) is not JSON; is this ecsdns-controller's "
+							  "socket?", client->ecsctl->socket, got));
 	return REFUSED;
 }
 
@@ -125,6 +136,11 @@ int client_request(const struct ecsctl *ecsctl, const struct request *request, j
 	int result = REFUSED;
 
 	*reply = NULL;
+	if (strlen(ecsctl->socket) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
+		client_error(ecsctl, json_sprintf("--socket %s: a socket's path has at most %zu octets", ecsctl->socket,
+						  sizeof(((struct sockaddr_un *)0)->sun_path) - 1));
+		return REFUSED;
+	}
 	if (curl_global_init(CURL_GLOBAL_NOTHING) || !(curl = curl_easy_init()) ||
 	    asprintf(&url, HOST "%s", request->path) < 0) {
 		fprintf(stderr, "ecsctl: no memory\n");

@@ -48,7 +48,8 @@ int verb_usage(const struct ecsctl *ecsctl, const char *format, ...)
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
-	fprintf(stderr, "\nUsage: ecsctl %s %s\n", ecsctl->verb->name, ecsctl->verb->arguments);
+	fprintf(stderr, "\nUsage: ecsctl %s%s%s\n", ecsctl->verb->name, *ecsctl->verb->arguments ? " " : "",
+		ecsctl->verb->arguments);
 	return USAGE;
 }
 

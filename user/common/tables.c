@@ -142,6 +142,25 @@ int tables_open(struct tables *tables, const char *pins, enum tables_access acce
 	return 0;
 }
 
+static uint32_t table_id(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
+}
+
+bool tables_are_pinned(const struct tables *tables, const char *pins)
+{
+	char ignored[PATH_MAX + 128];
+	int fd = table_get(TABLE_control, pins, 0, ignored, sizeof(ignored));
+	bool same = fd >= 0 && table_id(fd) && table_id(fd) == table_id(tables->fd[TABLE_control]);
+
+	if (fd >= 0)
+		close(fd);
+	return same;
+}
+
 static void table_unmap(struct tables *tables, enum table table, const volatile void *mapping)
 {
 	if (mapping)

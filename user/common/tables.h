@@ -5,6 +5,7 @@
 #ifndef ECSDNS_USER_TABLES_H
 #define ECSDNS_USER_TABLES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -61,6 +62,9 @@ struct tables {
  */
 int tables_open(struct tables *tables, const char *pins, enum tables_access access, char *error, size_t error_size);
 void tables_close(struct tables *tables);
+
+/* Are these the tables that are pinned there now? An unload and a new attach leave an open process with the old ones. */
+bool tables_are_pinned(const struct tables *tables, const char *pins);
 
 /* The pin directory: the option if given, else ECSDNS_PINS, else the default. */
 const char *tables_pins(const char *option);

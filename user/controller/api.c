@@ -87,8 +87,8 @@ static void api_rollback(struct controller *controller, struct http_request *req
 	uint32_t generation;
 	int fault;
 
-	if (wanted && api_number(wanted, UINT32_MAX, &generation)) {
-		api_refuse(request, 400, "generation is not a number; `ecsctl history` lists them");
+	if (wanted && (api_number(wanted, UINT32_MAX, &generation) || !generation)) {
+		api_refuse(request, 400, "generation: a number from 1 was expected; `ecsctl history` lists those that are kept");
 		return;
 	}
 	if (!wanted)

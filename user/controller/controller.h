@@ -17,6 +17,10 @@
 
 #define CONTROL_SOCKET_DEFAULT "/run/ecsdns/control.sock"
 
+/* For who finds that the tables were unloaded meanwhile. */
+#define CONTROLLER_TABLES_GONE "the tables that this controller opened at its start are not pinned there any more " \
+	"(`ecsdns-loader unload`?): restart ecsdns-controller, which publishes the last generation again"
+
 struct push;
 
 struct controller {

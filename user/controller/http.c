@@ -284,12 +284,16 @@ static void http_completed(void *context, struct MHD_Connection *connection, voi
 
 /* -- the socket -- */
 
+/* A socket that nobody listens on. A plain file refuses connections, too, but is somebody's. */
 static int http_is_stale(const struct sockaddr_un *address)
 {
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int refused = probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) &&
-		      errno == ECONNREFUSED;
+	struct stat facts;
+	int probe, refused;
 
+	if (lstat(address->sun_path, &facts) || !S_ISSOCK(facts.st_mode))
+		return 0;
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	refused = probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) && errno == ECONNREFUSED;
 	if (probe >= 0)
 		close(probe);
 	return refused;
@@ -320,7 +324,7 @@ static int http_listen(const char *path, int group)
 	if (listener < 0)
 		return -errno;
 	fault = http_bind(listener, &address);
-	if (!fault && group >= 0 && chown(path, -1, group))
+	if (!fault && group >= 0 && lchown(path, -1, group))
 		fault = -errno;
 	if (!fault && listen(listener, HTTP_CONNECTIONS_MAX))
 		fault = -errno;

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,18 +123,20 @@ static int main_open_state(struct controller *controller)
 
 static int main_read_ids(struct controller *controller, struct faults *faults)
 {
+	char path[PATH_MAX];
 	uint8_t *octets;
 	size_t length;
 	int fault;
 
+	snprintf(path, sizeof(path), "%s/ids.json", controller->state_path);
 	ids_init(&controller->ids, controller->tables.entries[TABLE_service_hits],
 		 controller->tables.entries[TABLE_region_hits]);
 	fault = state_read(&controller->state, "ids.json", IDS_OCTETS_MAX, &octets, &length);
 	if (fault == -ENOENT)
 		return 0;
 	if (fault)
-		return faults_error(faults, &(struct place){.file = "ids.json"}, "%s", strerror(-fault));
-	fault = ids_parse(&controller->ids, "ids.json", octets, length, faults);
+		return faults_error(faults, &(struct place){.file = path}, "%s", strerror(-fault));
+	fault = ids_parse(&controller->ids, path, octets, length, faults);
 	free(octets);
 	return fault;
 }
@@ -144,7 +147,8 @@ static int main_listen(struct controller *controller)
 			       BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4), api_handle, controller);
 
 	if (fault == -EADDRINUSE)
-		log_error("%s: another program listens there; stop it, or give this one --socket PATH", controller->socket);
+		log_error("%s: another program listens there, or it is no socket; stop it or remove it, or give this one "
+			  "--socket PATH", controller->socket);
 	else if (fault)
 		log_error("control socket %s: %s%s", controller->socket, strerror(-fault),
 			  fault == -ENOENT ? "; its directory must exist" : "");

@@ -100,7 +100,8 @@ static int publish_fill(struct publisher *publisher, struct image *image, struct
 
 static int publish_kept(const char *what, int fault, struct faults *faults)
 {
-	faults_error(faults, NULL, "keeping %s in the state directory: %s; nothing was published", what, strerror(-fault));
+	faults_error(faults, NULL, "keeping %s in the state directory: %s%s; nothing was published", what, strerror(-fault),
+		     fault == -ENOENT ? " (the directory was removed: restart ecsdns-controller, which makes a new one)" : "");
 	return fault;
 }
 

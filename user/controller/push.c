@@ -17,7 +17,7 @@ struct push {
 	struct controller *controller;
 	struct http_request *request;	/* null: nobody asked */
 	enum push_kind kind;
-	uint32_t of;			/* rollback */
+	uint32_t of;			/* the generation whose bundle was read, 0 if none */
 	uint8_t *archive;
 	size_t length;
 	/* results */
@@ -54,6 +54,15 @@ static int push_read_kept(struct push *push, uint32_t generation)
 	return fault;
 }
 
+/* What is wrong inside, has been said; here, where that is. */
+static void push_kept_is_bad(struct push *push)
+{
+	char path[256];
+
+	faults_error(&push->faults, &(struct place){.file = push_path(push, path, sizeof(path))},
+		     "this bundle, kept of generation %" PRIu32 ", cannot be published again", push->of);
+}
+
 /* archive -> generation, with a copy of the ids that is kept only if the push succeeds. */
 static int push_compile_bundle(struct push *push, struct bundle *bundle)
 {
@@ -77,7 +86,11 @@ static int push_compile(struct push *push, struct bundle **bundle)
 	fault = bundle_read_tar(push->archive, push->length, bundle, &push->faults);
 	free(push->archive);
 	push->archive = NULL;
-	return fault ? fault : push_compile_bundle(push, *bundle);
+	if (!fault)
+		fault = push_compile_bundle(push, *bundle);
+	if (fault && push->of)
+		push_kept_is_bad(push);
+	return fault;
 }
 
 /* Publishes push->made; `keep` is the bundle to keep, null if it is kept already. */
@@ -102,12 +115,24 @@ static int push_publish(struct push *push, uint32_t number, const struct bundle 
 	return fault;
 }
 
+/* What is written into tables that are no longer pinned, nobody would ever serve. */
+static int push_check_pins(struct push *push)
+{
+	const struct controller *controller = push->controller;
+
+	if (tables_are_pinned(&controller->tables, controller->pins))
+		return 0;
+	return faults_error(&push->faults, &(struct place){.file = controller->pins}, CONTROLLER_TABLES_GONE);
+}
+
 static int push_new(struct push *push)
 {
 	struct bundle *bundle = NULL;
 	uint32_t number;
-	int fault = push->kind == PUSH_ROLLBACK ? push_read_kept(push, push->of) : 0;
+	int fault = push_check_pins(push);
 
+	if (!fault && push->kind == PUSH_ROLLBACK)
+		fault = push_read_kept(push, push->of);
 	if (!fault)
 		fault = push_compile(push, &bundle);
 	if (!fault)

@@ -104,7 +104,7 @@ static int state_read_all(int file, size_t limit, uint8_t **octets, size_t *leng
 	if (fstat(file, &facts))
 		return -errno;
 	if (!S_ISREG(facts.st_mode))
-		return -EINVAL;
+		return S_ISDIR(facts.st_mode) ? -EISDIR : -ENXIO;
 	if ((uint64_t)facts.st_size > limit)
 		return -EFBIG;
 	*octets = malloc(facts.st_size + 1);
@@ -122,7 +122,7 @@ static int state_read_all(int file, size_t limit, uint8_t **octets, size_t *leng
 
 static int state_read_at(int directory, const char *name, size_t limit, uint8_t **octets, size_t *length)
 {
-	int file = openat(directory, name, O_RDONLY | O_CLOEXEC), fault;
+	int file = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK), fault;	/* a FIFO is refused, not waited for */
 
 	*octets = NULL;
 	*length = 0;

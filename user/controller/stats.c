@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct {
 	const char *name, *outcome, *help;
@@ -58,6 +59,41 @@ static json_t *stats_reasons(const struct tables *tables)
 	return list;
 }
 
+static int stats_order(const void *one, const void *other)
+{
+	static const char *const fields[] = {"service", "topology", "region"};
+	const json_t *a = *(json_t *const *)one, *b = *(json_t *const *)other;
+	const char *text;
+	int order = 0;
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && !order; i++) {
+		text = json_string_value(json_object_get(a, fields[i]));
+		order = text ? strcmp(text, json_string_value(json_object_get(b, fields[i]))) : 0;
+	}
+	return order;
+}
+
+/* By name; hashes are walked in no order. Takes the list, and returns it as it is without memory. */
+static json_t *stats_sorted(json_t *list)
+{
+	size_t count = json_array_size(list);
+	json_t **each = calloc(count + 1, sizeof(*each)), *sorted = json_array();
+
+	if (!each || !sorted) {
+		free(each);
+		json_decref(sorted);
+		return list;
+	}
+	for (size_t i = 0; i < count; i++)
+		each[i] = json_array_get(list, i);
+	qsort(each, count, sizeof(*each), stats_order);
+	for (size_t i = 0; i < count; i++)
+		json_array_append(sorted, each[i]);
+	free(each);
+	json_decref(list);
+	return sorted;
+}
+
 static json_t *stats_services(const struct tables *tables)
 {
 	json_t *list = json_array();
@@ -75,7 +111,7 @@ static json_t *stats_services(const struct tables *tables)
 		json_array_append_new(list, json_pack("{s:I, s:s, s:I}", "id", (json_int_t)id, "service", name.name,
 						      "packets", (json_int_t)packets));
 	}
-	return list;
+	return stats_sorted(list);
 }
 
 static json_t *stats_regions(const struct tables *tables)
@@ -97,7 +133,7 @@ static json_t *stats_regions(const struct tables *tables)
 						      "topology", name.topology, "region", name.region,
 						      "packets", (json_int_t)packets));
 	}
-	return list;
+	return stats_sorted(list);
 }
 
 json_t *stats_json(const struct controller *controller)

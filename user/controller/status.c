@@ -122,10 +122,12 @@ static json_t *status_tables(const struct controller *controller)
 	return list;
 }
 
-static json_t *status_missing(uint32_t generation, size_t attached)
+static json_t *status_missing(const struct controller *controller, uint32_t generation, size_t attached)
 {
 	json_t *list = json_array();
 
+	if (!tables_are_pinned(&controller->tables, controller->pins))
+		json_array_append_new(list, json_sprintf("%s: %s", controller->pins, CONTROLLER_TABLES_GONE));
 	if (!generation)
 		json_array_append_new(list, json_string("no configuration has been published; `ecsctl push FILE`"));
 	if (!attached)
@@ -140,7 +142,7 @@ json_t *status_json(const struct controller *controller)
 	const struct generation *live = controller->live && controller->live->number == generation ? controller->live : NULL;
 	size_t attached;
 	json_t *interfaces = status_interfaces(controller, &attached);
-	json_t *missing = status_missing(generation, attached);
+	json_t *missing = status_missing(controller, generation, attached);
 	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o}",
 		"version", ECSDNS_VERSION, "abi", ECSDNS_ABI_VERSION, "pins", controller->pins,
 		"state", controller->state_path, "started", (json_int_t)controller->started,

@@ -142,7 +142,15 @@ start_one()
 
 alive()
 {
-	[ -s "$run/$1.pid" ] && kill -0 "$(<"$run/$1.pid")" 2>/dev/null
+	[ -s "$run/$1.pid" ] && runs "$(<"$run/$1.pid")"
+}
+
+# A zombie has ended, however late it is reaped.
+runs()
+{
+	local status
+
+	status=$(ps -o stat= -p "$1") && [[ $status != Z* ]]
 }
 
 wait_for()
@@ -166,7 +174,7 @@ stop_daemons()
 		pid=$(<"$run/$name.pid")
 		kill "$pid" 2>/dev/null || true
 		for _ in $(seq 100); do
-			kill -0 "$pid" 2>/dev/null || break
+			runs "$pid" || break
 			sleep 0.05
 		done
 		kill -9 "$pid" 2>/dev/null || true

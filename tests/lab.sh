@@ -150,7 +150,7 @@ runs()
 {
 	local status
 
-	status=$(ps -o stat= -p "$1") && [[ $status != Z* ]]
+	status=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [[ $status != Z* ]]
 }
 
 wait_for()

@@ -41,6 +41,7 @@ main()
 	reboot
 	tables_unloaded
 	state_directory
+	full_table
 	no_controller
 	finish
 }
@@ -141,9 +142,10 @@ controller()
 	$lab server timeout 5 ecsdns-controller --pins "$ECSDNS_PINS" --state "$state" "$@" 2>&1
 }
 
+# OPTION...: of the loader, for the new tables
 reload_tables()
 {
-	$lab server ecsdns-loader unload && $lab server ecsdns-loader attach ecs0
+	$lab server ecsdns-loader unload && $lab server ecsdns-loader attach "$@" ecs0
 }
 
 # -- the command line --
@@ -375,20 +377,21 @@ socket()
 	echo precious >"$scratch/file"
 	contains "socket: a plain file of that name" "$(controller --socket "$scratch/file")" "it is no socket"
 	same "socket: is left alone" precious "$(cat "$scratch/file")"
-	$lab server ecsdns-controller --pins "$ECSDNS_PINS" --state "$state" --socket "$scratch/group" --socket-group 65534 \
+	$lab server ecsdns-controller --pins "$ECSDNS_PINS" --state "$state" --socket "$scratch/run/group" --socket-group 65534 \
 		2>/dev/null &
 	for _ in $(seq 100); do
-		[ -S "$scratch/group" ] && break
+		[ -S "$scratch/run/group" ] && break
 		sleep 0.03
 	done
 	sleep 0.1
-	same "socket: --socket-group" "660 65534" "$(stat -c '%a %g' "$scratch/group")"
+	same "socket: a directory that is missing is made" "755" "$(stat -c %a "$scratch/run")"
+	same "socket: --socket-group" "660 65534" "$(stat -c '%a %g' "$scratch/run/group")"
 	chmod 711 "$scratch"
 	exits "socket: a member of the group" 0 setpriv --reuid 65534 --regid 65534 --clear-groups \
-		"$build/ecsctl" --socket "$scratch/group" history
+		"$build/ecsctl" --socket "$scratch/run/group" history
 	kill %% && wait %% 2>/dev/null
 	contains "a group that is not there" "$(controller --socket-group none-such)" "no such group"
-	contains "--socket in no directory" "$(controller --socket /nonexistent/socket)" "its directory must exist"
+	contains "--socket in no directory" "$(controller --socket /nonexistent/run/socket)" "above its own must exist"
 	start || exit 1
 }
 
@@ -515,6 +518,40 @@ state_directory()
 	start || exit 1
 	exits "state removed, restarted: push" 0 ecsctl push "$scratch/b.yaml"
 	as_before "state removed, restarted, pushed" 17 2001:db8:10::77
+}
+
+# What a refusal tells the operator to do is enough, for this push and for the one after it.
+full_table()
+{
+	local advice
+
+	{
+		sed '/^topologies:/,$d' "$scratch/b.yaml"
+		printf 'topologies:\n  wide:\n    default: tokyo\n    prefixes:\n'
+		for i in {0..40}; do
+			echo "      10.$((i * 2)).0.0/16: osaka1"
+		done
+		printf 'services:\n  - {name: www.example.com, topology: wide}\n'
+	} >"$scratch/wide.yaml"
+	stop TERM
+	exits "full: ecsdns-loader --json detach" 0 $lab server ecsdns-loader --json detach ecs0
+	field "full: nothing is attached" '.interfaces | length' 0
+	exits "full: ecsdns-loader --json unload" 0 $lab server ecsdns-loader --json unload
+	field "full: the tables are removed" '.removed' true
+	exits "full: attach" 0 $lab server ecsdns-loader attach ecs0
+	check "full: small tables" reload_tables --topology4 64
+	start || exit 1
+	refuse "full: a push says which" "table topology4 is too small" ecsctl push "$scratch/wide.yaml"
+	refuse "full: a dry run, too" "table topology4 is too small" ecsctl push --dry-run "$scratch/wide.yaml"
+	same "full: nothing changed" "17 2001:db8:10::77" "$(generation) $(answer)"
+	advice=$(ecsctl push "$scratch/wide.yaml" 2>&1 | grep -o -- '--topology4 [0-9]*')
+	stop TERM
+	# shellcheck disable=SC2086
+	check "full: the advice is taken ($advice)" reload_tables $advice
+	start || exit 1
+	exits "full: and the push fits" 0 ecsctl push "$scratch/wide.yaml"
+	exits "full: beside itself, too" 0 ecsctl push "$scratch/wide.yaml"
+	exits "full: and back" 0 ecsctl push "$scratch/b.yaml"
 }
 
 no_controller()

@@ -55,10 +55,10 @@ static int client_progress(void *context, curl_off_t down_total, curl_off_t down
 	return 0;
 }
 
-/* An error of our own, printed as the controller's are. */
+/* An error of our own, printed as the controller's are. Takes the text; null if a path in it is not UTF-8. */
 static void client_error(const struct ecsctl *ecsctl, json_t *text)
 {
-	json_t *reply = json_pack("{s:o}", "error", text);
+	json_t *reply = json_pack("{s:o}", "error", text ? text : json_string("no controller at that --socket PATH"));
 
 	output_error(ecsctl, reply);
 	json_decref(reply);

@@ -38,7 +38,18 @@ int loader_detach(struct loader *loader)
 		one = detach_one(loader, loader->interfaces[i]);
 		code = code ? code : one;
 	}
-	return code ? code : loader->json ? loader_status(loader) : 0;
+	if (!code && loader->json)
+		loader_status(loader);	/* that nothing is attached any more, is what was asked for */
+	return code;
+}
+
+static void unload_print_json(const struct loader *loader)
+{
+	json_t *reply = json_pack("{s:s, s:b}", "pins", loader->pins, "removed", 1);
+
+	json_dumpf(reply, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(reply);
 }
 
 /* Every interface of this namespace that carries our program, every pinned link of one that is gone, half a set. */
@@ -62,7 +73,9 @@ int loader_unload(struct loader *loader)
 	if (code)
 		return code;
 	code = pins_remove(loader);
-	if (!code && !loader->json)
+	if (!code && loader->json)
+		unload_print_json(loader);
+	else if (!code)
 		printf("%s: tables removed\n", loader->pins);
 	return code;
 }

@@ -161,13 +161,20 @@ static const char *const size_options[TABLE_COUNT] = {
 	[TABLE_service_hits] = "--services", [TABLE_region_hits] = "--regions",
 };
 
-/* What a table would need, and how to get it: two generations share it, and sizes are fixed when tables are made. */
-static int image_too_small(struct faults *faults, const struct tables *tables, enum table table, size_t needed)
+/*
+ * What a table would need, and how to get it: two generations share it, and sizes are fixed when tables are made. `mine`
+ * is this configuration's part: the advice has room for it twice, so that the push after it fits as well, and is a number
+ * that the loader takes.
+ */
+static int image_too_small(struct faults *faults, const struct tables *tables, enum table table, size_t needed, size_t mine)
 {
+	size_t advised = needed > mine * GENERATION_SLOTS ? needed : mine * GENERATION_SLOTS;
+
+	advised += advised % 2;
 	if (size_options[table])
 		faults_error(faults, NULL, "table %s is too small: it has %u entries, and this configuration beside the live one "
 			     "needs %zu; make the tables anew: `ecsdns-loader unload`, then `ecsdns-loader attach %s %zu IFACE`",
-			     table_name(table), tables->entries[table], needed, size_options[table], needed);
+			     table_name(table), tables->entries[table], needed, size_options[table], advised);
 	else
 		faults_error(faults, NULL, "table %s is too small: it has %u entries, and this configuration beside the live one "
 			     "needs %zu; use fewer", table_name(table), tables->entries[table], needed);
@@ -188,13 +195,15 @@ static int image_fits_arrays(const struct image *image, const struct compiled *c
 			if (compiled->topologies[i].regions[j].id >= region_ids)
 				region_ids = compiled->topologies[i].regions[j].id + 1;
 	if (image->index_count > tables->entries[TABLE_indices] / GENERATION_SLOTS)
-		fault = image_too_small(faults, tables, TABLE_indices, image->index_count * GENERATION_SLOTS);
+		fault = image_too_small(faults, tables, TABLE_indices, image->index_count * GENERATION_SLOTS,
+					image->index_count);
 	if (image->answer_count + 1 > tables->entries[TABLE_answers] / GENERATION_SLOTS)	/* number 0 is "none" */
-		fault = image_too_small(faults, tables, TABLE_answers, (image->answer_count + 1) * GENERATION_SLOTS);
+		fault = image_too_small(faults, tables, TABLE_answers, (image->answer_count + 1) * GENERATION_SLOTS,
+					image->answer_count + 1);
 	if (service_ids > tables->entries[TABLE_service_hits])
-		fault = image_too_small(faults, tables, TABLE_service_hits, service_ids);
+		fault = image_too_small(faults, tables, TABLE_service_hits, service_ids, 0);
 	if (region_ids > tables->entries[TABLE_region_hits])
-		fault = image_too_small(faults, tables, TABLE_region_hits, region_ids);
+		fault = image_too_small(faults, tables, TABLE_region_hits, region_ids, 0);
 	return fault;
 }
 
@@ -223,10 +232,10 @@ int image_fits(const struct image *image, const struct image *other, const struc
 	int fault = 0;
 
 	for (int which = 0; which < IMAGE_TABLE_COUNT; which++) {
-		size_t needed = image->rows[which].count + other->rows[which].count;
+		size_t mine = image->rows[which].count, needed = mine + other->rows[which].count;
 
 		if (needed > tables->entries[keyed[which].table])
-			fault = image_too_small(faults, tables, keyed[which].table, needed);
+			fault = image_too_small(faults, tables, keyed[which].table, needed, mine);
 	}
 	return fault;
 }
@@ -350,7 +359,8 @@ static int image_write_rows(const struct rows *rows, const struct rows *old, int
 	fault = rows_write(map, rows, difference.fresh, difference.fresh_count, &done);
 	changes->written += done;
 	if (fault == -E2BIG || fault == -ENOSPC) {
-		image_too_small(faults, tables, table, (size_t)tables->entries[table] + difference.fresh_count - done);
+		image_too_small(faults, tables, table, (size_t)tables->entries[table] + difference.fresh_count - done,
+				rows->count);
 		rows_difference_free(&difference);
 		return -E2BIG;
 	}

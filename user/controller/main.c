@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/common/log.h"
@@ -141,17 +142,33 @@ static int main_read_ids(struct controller *controller, struct faults *faults)
 	return fault;
 }
 
+/* /run is empty after a reboot. What stands in the way of making it, binding the socket says. */
+static void main_make_run_directory(const char *socket)
+{
+	const char *slash = strrchr(socket, '/');
+	char path[PATH_MAX];
+
+	if (!slash || slash == socket || (size_t)(slash - socket) >= sizeof(path))
+		return;
+	memcpy(path, socket, slash - socket);
+	path[slash - socket] = 0;
+	mkdir(path, 0755);
+}
+
 static int main_listen(struct controller *controller)
 {
-	int fault = http_start(&controller->http, &controller->loop, controller->socket, controller->group,
-			       BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4), api_handle, controller);
+	int fault;
+
+	main_make_run_directory(controller->socket);
+	fault = http_start(&controller->http, &controller->loop, controller->socket, controller->group,
+			   BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4), api_handle, controller);
 
 	if (fault == -EADDRINUSE)
 		log_error("%s: another program listens there, or it is no socket; stop it or remove it, or give this one "
 			  "--socket PATH", controller->socket);
 	else if (fault)
 		log_error("control socket %s: %s%s", controller->socket, strerror(-fault),
-			  fault == -ENOENT ? "; its directory must exist" : "");
+			  fault == -ENOENT ? "; the directory above its own must exist" : "");
 	return fault;
 }
 

@@ -6,7 +6,7 @@
 #   sudo make demo    install what is missing, build, show the main job in a lab
 #   sudo make check   install what is missing, build, run every test of CI
 #   sudo make check-long   the large counts
-#   make packages     install the Debian packages of packaging/packages.txt
+#   make packages     install the Debian packages of packaging/packages.txt; test-packages: those of the tests, too
 #   make lint         warnings of gcc, clang 14 and clang 19, as errors
 #   make clean        remove build/
 #   make help         this text
@@ -33,7 +33,7 @@ BPF_CFLAGS := -target bpf -O2 -g $(WARNINGS) -I. -I/usr/include/$(shell uname -m
 
 PROGRAMS := ecsdns-loader ecsdns-controller ecsdns-fallback ecsctl
 
-.PHONY: all packages demo check check-long lint clean help
+.PHONY: all packages test-packages demo check check-long lint clean help
 all: $(PROGRAMS:%=$(OBJ)/%)
 
 # -- the XDP program ---------------------------------------------------------------------------------------------------
@@ -116,7 +116,10 @@ fuzzers: $(FUZZERS)
 # -- everything else ---------------------------------------------------------------------------------------------------
 
 packages:
-	@packaging/install.sh
+	@packaging/install.sh packaging/packages.txt
+
+test-packages:
+	@packaging/install.sh packaging/packages.txt packaging/packages-tests.txt
 
 demo: packages
 	@echo "building"
@@ -129,13 +132,13 @@ E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/loader.sh tests/e2e/e
 # test_topology runs plain, too: its figures of memory and time mean nothing under sanitizers.
 CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(E2E)
 
-check: packages
+check: test-packages
 	@echo "building"
 	@$(MAKE) --no-print-directory -s all tests-programs
 	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
 	@tests/run.sh $(CHECKS)
 
-check-long: packages
+check-long: test-packages
 	@echo "building"
 	@$(MAKE) --no-print-directory -s all tests-programs
 	@$(MAKE) --no-print-directory -s SANITIZE=1 unit

@@ -119,7 +119,7 @@ need_tools()
 
 	for tool in qemu-system-x86_64 busybox cpio dash ldd dpkg-deb flock; do
 		command -v "$tool" >/dev/null ||
-			fail "$tool is missing; packaging/packages.txt lists what to install"
+			fail "$tool is missing; `make test-packages` installs it"
 	done
 
 	# The guest has no libraries of its own, and init is busybox's shell.

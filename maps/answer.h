@@ -25,13 +25,14 @@ PIECE __u32 answer_opt_octets(const struct query *query)
 	if (!(query->flags & QUERY_EDNS))
 		return 0;
 	if (!(query->flags & QUERY_ECS))
-		return OPT_OCTETS;
-	return OPT_OCTETS + OPTION_HEADER_OCTETS + ECS_HEADER_OCTETS + query->ecs_octets;
+		return OPT_OCTETS + query->more_octets;
+	return OPT_OCTETS + OPTION_HEADER_OCTETS + ECS_HEADER_OCTETS + query->ecs_octets + query->more_octets;
 }
 
 /*
  * Writes the OPT record at `at` with our size, the extended rcode's upper octet, DO as it came, and the client subnet
- * echoed with this scope (RFC 7871 7.2.1: family, source and address unchanged). Returns the offset behind it.
+ * echoed with this scope (RFC 7871 7.2.1: family, source and address unchanged). Returns the offset behind it, where the
+ * caller puts the options of query->more_octets.
  */
 STAGE int answer_opt(struct message *message, const struct query *query, __u32 at, __u32 scope, __u32 rcode)
 {
@@ -168,8 +169,9 @@ PIECE __u8 answer_outcome(const struct query *query, const struct answer *answer
 
 /*
  * Writes the whole reply. What does not fit becomes TC=1 without records, OPT and client subnet kept (requirement 11).
- * A negative answer is the same for everyone: scope 0 (requirement 9). Returns the reply's octets, or 0 if the entry
- * makes no sense; selection->outcome is the reason to count it under.
+ * A negative answer is the same for everyone: scope 0 (requirement 9). Returns the reply's octets (without
+ * query->more_octets, which are the caller's), or 0 if the entry makes no sense; selection->outcome is the reason to
+ * count it under.
  */
 STAGE int answer_write(struct message *message, const struct query *query, struct selection *selection,
 		       const struct answer *answer, const struct settings *settings)

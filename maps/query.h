@@ -16,6 +16,7 @@
 #define QUERY_ECS 0x04		/* a client subnet option to echo */
 #define QUERY_COOKIE 0x08
 #define QUERY_NSID 0x10
+#define QUERY_KEEPALIVE 0x40	/* asks how long an idle connection stays */
 #define QUERY_TCP 0x20		/* input: came over TCP, so that the reply may be as long as it is */
 
 struct query {
@@ -36,6 +37,9 @@ struct query {
 	__u16 ecs_family;
 	__u8 ecs_source;
 	__u8 ecs_octets;		/* address octets of the option, as many as the source length needs */
+	__u16 cookie_at;		/* offset of the first COOKIE option's data */
+	__u16 cookie_octets;
+	__u16 more_octets;		/* for answer_opt(): of further options, which the caller appends to the reply */
 };
 
 /* The lowered name, zero-padded: the key of a table. Which one depends on the length. */
@@ -111,6 +115,16 @@ STAGE int query_ecs(const struct message *message, struct query *query, __u32 at
 	return REASON_GO;
 }
 
+/* RFC 7873 5.2: of several COOKIE options only the first counts. */
+PIECE void query_cookie(struct query *query, __u32 at, __u32 length)
+{
+	if (query->flags & QUERY_COOKIE)
+		return;
+	query->flags |= QUERY_COOKIE;
+	query->cookie_at = at;
+	query->cookie_octets = length;
+}
+
 /* One option at `at`; the record data ends at `end`. Returns the offset behind it, or -reason. */
 STAGE int query_option(const struct message *message, struct query *query, __u32 at, __u32 end)
 {
@@ -130,11 +144,26 @@ STAGE int query_option(const struct message *message, struct query *query, __u32
 		if (fault)
 			return -fault;
 	} else if (code == OPTION_COOKIE) {
-		query->flags |= QUERY_COOKIE;
+		query_cookie(query, at, length);
 	} else if (code == OPTION_NSID) {
 		query->flags |= QUERY_NSID;
+	} else if (code == OPTION_KEEPALIVE) {
+		query->flags |= QUERY_KEEPALIVE;
 	}
 	return at + length;
+}
+
+/* Faults within options that are sound as options: client subnet first, then the cookie's length (RFC 7873 5.2.2). */
+PIECE int query_options_judge(const struct query *query, int ecs_malformed)
+{
+	__u32 server_octets = query->cookie_octets - COOKIE_CLIENT_OCTETS;
+
+	if (ecs_malformed)
+		return REASON_ECS_MALFORMED;
+	if (query->flags & QUERY_COOKIE && server_octets &&
+	    (server_octets < COOKIE_SERVER_OCTETS_MIN || server_octets > COOKIE_SERVER_OCTETS_MAX))
+		return REASON_COOKIE_MALFORMED;
+	return REASON_GO;
 }
 
 /*
@@ -158,7 +187,7 @@ STAGE int query_options(const struct message *message, struct query *query, __u3
 	}
 	if (at < end)
 		return REASON_OPTIONS;
-	return malformed ? REASON_ECS_MALFORMED : REASON_GO;
+	return query_options_judge(query, malformed);
 }
 
 /* The OPT record that follows the question (RFC 6891 6.1.2), which must end the message. */

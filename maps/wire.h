@@ -60,8 +60,13 @@
 #define OPTION_NSID 3		/* RFC 5001 */
 #define OPTION_ECS 8		/* RFC 7871 6 */
 #define OPTION_COOKIE 10	/* RFC 7873 4 */
+#define OPTION_KEEPALIVE 11	/* RFC 7828 3.1 */
 #define OPTION_HEADER_OCTETS 4
 #define ECS_HEADER_OCTETS 4	/* family, source, scope */
+/* RFC 7873 4: the client's part alone, or with a server's part behind it */
+#define COOKIE_CLIENT_OCTETS 8
+#define COOKIE_SERVER_OCTETS_MIN 8
+#define COOKIE_SERVER_OCTETS_MAX 32
 #define ECS_FAMILY_NONE 0	/* dig +subnet=0 */
 #define ECS_FAMILY_IPV4 1
 #define ECS_FAMILY_IPV6 2

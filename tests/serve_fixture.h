@@ -37,6 +37,7 @@ struct fixture {
 	struct reasons counters[FALLBACK_WORKERS_MAX];
 	struct image images[GENERATION_SLOTS];
 	struct generations generations;
+	struct cookies cookies;
 	struct serve serve;
 	struct message message;
 	unsigned int lookups;		/* made so far */
@@ -56,6 +57,7 @@ static void __attribute__((noreturn)) fixture_fail(const char *what, const struc
 static void fixture_start(void)
 {
 	struct tables *tables = &fixture.tables;
+	struct faults faults;
 
 	memset(tables->fd, -1, sizeof(tables->fd));
 	for (int table = 0; table < TABLE_COUNT; table++) {
@@ -77,6 +79,10 @@ static void fixture_start(void)
 	fixture.generations.tables = tables;
 	fixture.generations.state = fixture.state;
 	fixture.serve.generations = &fixture.generations;
+	fixture.serve.cookies = &fixture.cookies;
+	faults_init(&faults);
+	if (cookies_load(&fixture.cookies, NULL, &faults))
+		fixture_fail("cookies", &faults);
 }
 
 static void fixture_path(char path[PATH_MAX], uint32_t generation)
@@ -168,6 +174,7 @@ static void fixture_stop(void)
 	char path[PATH_MAX];
 
 	generations_free(&fixture.generations);
+	cookies_free(&fixture.cookies);
 	for (uint32_t slot = 0; slot < GENERATION_SLOTS; slot++)
 		image_free(&fixture.images[slot]);
 	for (uint32_t generation = 1; generation <= fixture.control.generation + 1; generation++) {

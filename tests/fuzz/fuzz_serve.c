@@ -77,6 +77,7 @@ static void check_parsers(const struct message *message, uint32_t length)
 	case REASON_SHORT:
 	case REASON_RESPONSE:
 	case REASON_TOO_LONG:
+	case REASON_QDCOUNT:	/* perhaps for a cookie alone */
 	case REASON_RECORDS:
 	case REASON_OPTIONS:
 	case REASON_OPT_OWNER:	/* perhaps of another record than OPT */

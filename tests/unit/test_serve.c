@@ -112,6 +112,20 @@ static void put_edns(char *text, const knot_pkt_t *packet)
 		snprintf(line, sizeof(line), " ecs %u/%u/%u", data[0] << 8 | data[1], data[2], data[3]);
 		strcat(text, line);
 	}
+	option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_COOKIE, NULL);
+	if (option) {
+		snprintf(line, sizeof(line), " cookie %u %.8s", knot_edns_opt_get_length((uint8_t *)option),
+			 (const char *)knot_edns_opt_get_data((uint8_t *)option));
+		strcat(text, line);
+	}
+	option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_TCP_KEEPALIVE, NULL);
+	if (option) {
+		const uint8_t *data = knot_edns_opt_get_data((uint8_t *)option);
+
+		assert_int_equal(knot_edns_opt_get_length((uint8_t *)option), 2);
+		snprintf(line, sizeof(line), " keepalive %u ms", 100 * (data[0] << 8 | data[1]));
+		strcat(text, line);
+	}
 	strcat(text, "\n");
 }
 
@@ -294,6 +308,90 @@ static void echoes_the_subnet(void **state)
 			    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41\n");
 }
 
+#define COOKIE "\0\x0a\0\x08" "chocolat"
+#define COOKIE_WRONG "\0\x0a\0\x18" "chocolat" "\1\0\0\0" "when" "not ours"
+#define KEEPALIVE "\0\x0b\0\0"
+
+static const char *ask_options(const char *name, uint16_t type, const void *options, size_t length, int tcp)
+{
+	return ask(fixture_opt(fixture_question(name, type, 0), 1232, options, length), tcp);
+}
+
+/* RFC 7873, RFC 7828: in every reply whose options were understood, behind the client subnet, truncated or not. */
+static void speaks_cookies_and_keepalive(void **state)
+{
+	(void)state;
+#define ROW(name, type, options, tcp, reply) { name, type, options, sizeof(options) - 1, tcp, reply }
+	static const struct {
+		const char *name;
+		uint16_t type;
+		const char *options;
+		size_t length;
+		int tcp;
+		const char *reply;
+	} rows[] = {
+		ROW("www.example.com", 28, COOKIE, 0, "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns cookie 24 chocolat\n"),
+		ROW("www.example.com", 28, COOKIE_WRONG, 0,
+		    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns cookie 24 chocolat\n"),
+		ROW("www.example.com", 28, COOKIE ECS_V6, 0,
+		    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41 cookie 24 chocolat\n"),
+		ROW("www.example.com", 28, ECS_V6 COOKIE COOKIE_WRONG, 1,
+		    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41 cookie 24 chocolat\n"),
+		ROW("mail.example.com", 1, COOKIE KEEPALIVE ECS_V4, 1,
+		    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns ecs 1/24/0 cookie 24 chocolat keepalive 10000 ms\n"),
+		ROW("mail.example.com", 1, KEEPALIVE, 0, "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns\n"),
+		ROW("none.example.com", 1, COOKIE, 0, "NXDOMAIN aa\nauthority\n" SOA_LINE "edns cookie 24 chocolat\n"),
+		ROW("example.net", 1, COOKIE, 0, "REFUSED\nedns cookie 24 chocolat\n"),
+		ROW("example.com", 252, COOKIE, 0, "REFUSED\nedns cookie 24 chocolat\n"),
+		/* lengths that no cookie has, also beside a second one that is sound */
+		ROW("www.example.com", 28, "\0\x0a\0\0", 0, "FORMERR\nedns\n"),
+		ROW("www.example.com", 28, "\0\x0a\0\x07" "chocola" COOKIE, 0, "FORMERR\nedns\n"),
+		ROW("www.example.com", 28, "\0\x0a\0\x0f" "chocolat1234567", 0, "FORMERR\nedns\n"),
+		ROW("www.example.com", 28, "\0\x0a\0\x10" "chocolat12345678", 0,
+		    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns cookie 24 chocolat\n"),
+		ROW("www.example.com", 28, "\0\x0a\0\x28" "chocolat12345678901234567890123456789012", 0,
+		    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns cookie 24 chocolat\n"),
+		ROW("www.example.com", 28, "\0\x0a\0\x29" "chocolat123456789012345678901234567890123", 0, "FORMERR\nedns\n"),
+		/* a malformed client subnet is judged first, and its reply is bare */
+		ROW("www.example.com", 28, COOKIE "\0\x08\0\0", 0, "FORMERR\nedns\n"),
+	};
+#undef ROW
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *reply = ask_options(rows[i].name, rows[i].type, rows[i].options, rows[i].length, rows[i].tcp);
+
+		if (strcmp(reply, rows[i].reply))
+			print_error("row %zu\n", i);
+		assert_string_equal(reply, rows[i].reply);
+	}
+	assert_int_equal(counted(REASON_COOKIE_MALFORMED), 4);
+}
+
+/* RFC 7873 5.4: without a question, for the cookie alone. */
+static void gives_cookies_alone(void **state)
+{
+	static uint8_t given[COOKIE_OCTETS];
+	uint32_t length, octets;
+
+	(void)state;
+	memset(fixture.message.octets, 0, HEADER_OCTETS);
+	length = fixture_opt(HEADER_OCTETS, 1232, COOKIE, sizeof(COOKIE) - 1);
+	octets = serve_query(&fixture.serve, &fixture.message, length, &fixture_client);
+	memcpy(given, fixture.message.octets + octets - COOKIE_OCTETS, COOKIE_OCTETS);
+	assert_string_equal(reply_text(octets), "NOERROR noquestion\nedns cookie 24 chocolat\n");
+
+	for (int wrong = 0; wrong < 2; wrong++) {
+		given[COOKIE_OCTETS - 1] ^= wrong;
+		memset(fixture.message.octets, 0, HEADER_OCTETS);
+		length = fixture_opt(HEADER_OCTETS, 1232, "\0\x0a\0\x18", 4);
+		message_put_u16(&fixture.message, HEADER_OCTETS + 9, OPTION_HEADER_OCTETS + COOKIE_OCTETS);
+		length = fixture_append(length, given, sizeof(given));
+		assert_string_equal(ask(length, 0), wrong ? "BADCOOKIE noquestion\nedns cookie 24 chocolat\n" :
+				    "NOERROR noquestion\nedns cookie 24 chocolat\n");
+	}
+	assert_int_equal(counted(REASON_QDCOUNT), 0);
+}
+
 /* Each message is a header and question for mail.example.com, with counts and octets behind it as given. */
 static void judges_unusual_messages(void **state)
 {
@@ -356,7 +454,7 @@ static void judges_unusual_messages(void **state)
 		/* the first subnet is good, the second is not: nothing is echoed */
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x16" ECS_V4 "\0\x08\0\x07\0\3\x18\0\1\2\3"), "FORMERR\nedns\n",
 		    ECS_MALFORMED),
-		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0c\0\x0a\0\x08" "12345678"), GOOD "edns\n", COOKIE),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0c\0\x0a\0\x08" "12345678"), GOOD "edns cookie 24 12345678\n", COOKIE),
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\4\0\3\0\0"), GOOD "edns\n", NSID),
 		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\x04mail\x07" "example\x03" "com\0\0\1\0\3", "REFUSED\n", CLASS),
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", "\x04mail\x07" "example\x03" "com\0\0\1\0\3" OPT("\0\x0b" ECS_V4),
@@ -553,6 +651,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_from_zones),
 		cmocka_unit_test(echoes_the_subnet),
+		cmocka_unit_test(speaks_cookies_and_keepalive),
+		cmocka_unit_test(gives_cookies_alone),
 		cmocka_unit_test(judges_unusual_messages),
 		cmocka_unit_test(takes_many_options_and_long_messages),
 		cmocka_unit_test(truncates),

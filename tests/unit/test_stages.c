@@ -331,7 +331,8 @@ static int model_ecs_is_good(const uint8_t *option, unsigned int length)
 static int model_parse(const struct wire *wire, int ecs)
 {
 	struct model model = { wire->octets, wire->length, 0 };
-	unsigned int at = 12, type, class, end, options = 0, cookie = 0, nsid = 0, bad_ecs = 0, labels = 0;
+	unsigned int at = 12, type, class, end, options = 0, nsid = 0, bad_ecs = 0, labels = 0;
+	int cookie = -1;
 
 	if (wire->length < 12)
 		return REASON_SHORT;
@@ -383,7 +384,8 @@ static int model_parse(const struct wire *wire, int ecs)
 				return REASON_OPT_LENGTH;
 			if (code == 8 && ecs && !model_ecs_is_good(wire->octets + at + 4, octets))
 				bad_ecs = 1;
-			cookie |= code == 10;
+			if (code == 10 && cookie < 0)
+				cookie = octets;	/* the first one counts */
 			nsid |= code == 3;
 			at += 4 + octets;
 		}
@@ -392,11 +394,13 @@ static int model_parse(const struct wire *wire, int ecs)
 		return REASON_TRAILING;
 	if (bad_ecs)
 		return REASON_ECS_MALFORMED;
+	if (cookie >= 0 && cookie != 8 && (cookie < 16 || cookie > 40))
+		return REASON_COOKIE_MALFORMED;
 	if (class != 1)
 		return REASON_CLASS;
 	if (type == 41 || (type >= 128 && type <= 254))
 		return REASON_META_TYPE;
-	return cookie ? REASON_COOKIE : nsid ? REASON_NSID : REASON_GO;
+	return cookie >= 0 ? REASON_COOKIE : nsid ? REASON_NSID : REASON_GO;
 }
 
 /* -- query_parse(): the reasons -- */
@@ -739,7 +743,7 @@ static void test_parse_cookie_and_nsid(void **state)
 			if (before)
 				put_ecs(&options, 1, 24, 0, "\xc6\x33\x64", 3);
 			put_option(&options, rows[i].codes[0], "12345678", 8);
-			put_option(&options, rows[i].codes[1], NULL, 0);
+			put_option(&options, rows[i].codes[1], "12345678", 8);
 			if (!before)
 				put_ecs(&options, 1, 24, 0, "\xc6\x33\x64", 3);
 			make_query(&wire, "www.example.com", TYPE_A, &options);
@@ -756,7 +760,7 @@ static void test_parse_order(void **state)
 {
 	static const int order[] = {
 		REASON_RESPONSE, REASON_OPCODE, REASON_QDCOUNT, REASON_QUESTION, REASON_RECORDS, REASON_OPT_OWNER,
-		REASON_OPT_LENGTH, REASON_TRAILING, REASON_VERSION, REASON_ECS_MALFORMED, REASON_CLASS,
+		REASON_OPT_LENGTH, REASON_TRAILING, REASON_VERSION, REASON_ECS_MALFORMED, REASON_COOKIE_MALFORMED, REASON_CLASS,
 		REASON_META_TYPE, REASON_COOKIE, REASON_NSID, REASON_GO,
 	};
 	struct wire wire, options;
@@ -781,14 +785,14 @@ static void test_parse_order(void **state)
 			put16(&wire, 0xc00c);
 		else
 			put_name(&wire, "www.example.com");
-		put16(&wire, rank <= 11 ? 252 : TYPE_A);
-		put16(&wire, rank <= 10 ? 3 : CLASS_IN);
+		put16(&wire, rank <= 12 ? 252 : TYPE_A);
+		put16(&wire, rank <= 11 ? 3 : CLASS_IN);
 		put_option(&options, 100, "x", 1);
 		if (rank <= 9)
 			put_ecs(&options, 1, 33, 0, "12345", 5);
-		if (rank <= 12)
-			put_option(&options, OPTION_COOKIE, "1234567", 7);
 		if (rank <= 13)
+			put_option(&options, OPTION_COOKIE, "12345678", rank <= 10 ? 7 : 8);
+		if (rank <= 14)
 			put_option(&options, OPTION_NSID, NULL, 0);
 		at = wire.length;
 		put_opt(&wire, 1232, 0, &options);
@@ -937,7 +941,8 @@ static void test_parse_random(void **state)
 				put_ecs(&options, 1 + random_below(2), 8 * random_below(5), 0, "\x0a\x01\x02\x03\x04",
 					random_below(5));
 			else
-				put_option(&options, code, "abcdefgh", random_below(9));
+				put_option(&options, code, "abcdefghabcdefghabcdefghabcdefghabcdefghabcdefgh",
+					   random_below(2) ? 8 : random_below(49));
 		}
 		make_query(&wire, "Www.Example.COM", random_below(300), random_below(4) ? &options : NULL);
 		for (changes = random_below(4); changes; changes--) {
@@ -957,7 +962,7 @@ static void test_parse_random(void **state)
 		seen[reason]++;
 	}
 	for (i = 0; rounds() >= 20000 && i < REASON_COUNT; i++)	/* the test has teeth: it met every reason of the parser */
-		if ((i == REASON_GO || (i >= REASON_SHORT && i <= REASON_NSID)) &&
+		if ((i == REASON_GO || (i >= REASON_SHORT && i <= REASON_NSID) || i == REASON_COOKIE_MALFORMED) &&
 		    i != REASON_TOO_LONG && i != REASON_OPTIONS && !seen[i])
 			fail_msg("reason %u was never met", i);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "user/common/faults.h"
+#include "user/common/log.h"
 
 void faults_init(struct faults *faults)
 {
@@ -129,6 +130,19 @@ void faults_print(const struct faults *faults, FILE *to)
 		fprintf(to, "at least %zu more errors\n", faults->errors - FAULTS_ERRORS_MAX);
 	if (faults->warnings > FAULTS_WARNINGS_MAX)
 		fprintf(to, "%zu more warnings\n", faults->warnings - FAULTS_WARNINGS_MAX);
+}
+
+void faults_log(const struct faults *faults)
+{
+	char line[1024];
+
+	for (size_t i = 0; i < faults->count; i++) {
+		faults_format(&faults->list[i], line, sizeof(line));
+		if (faults->list[i].warning)
+			log_warning("%s", line);
+		else
+			log_error("%s", line);
+	}
 }
 
 static json_t *fault_json(const struct fault *fault)

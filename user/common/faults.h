@@ -53,6 +53,9 @@ bool faults_enough(const struct faults *faults);
 /* "file:line:column: error: text" lines, then how many more there were. */
 void faults_print(const struct faults *faults, FILE *to);
 
+/* Each as a line of the log. */
+void faults_log(const struct faults *faults);
+
 /* One fault as a line without its newline; returns what snprintf() returns. */
 int faults_format(const struct fault *fault, char *line, size_t room);
 

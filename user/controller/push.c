@@ -277,15 +277,7 @@ static void push_on_work(uv_work_t *work)
 
 static void push_log(const struct push *push)
 {
-	char line[1024];
-
-	for (size_t i = 0; i < push->faults.count; i++) {
-		faults_format(&push->faults.list[i], line, sizeof(line));
-		if (push->faults.list[i].warning)
-			log_warning("%s", line);
-		else
-			log_error("%s", line);
-	}
+	faults_log(&push->faults);
 	if (!push->fault && push->kind == PUSH_DRY)
 		log_info("a dry run was good; nothing was published");
 	else if (!push->fault && push->made)

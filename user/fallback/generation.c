@@ -283,19 +283,6 @@ static int load_addresses(const struct generations *generations, struct generati
 	return tables_generation(tables_control(tables)) == generation->number ? 0 : -EAGAIN;
 }
 
-static void log_faults(const struct faults *faults)
-{
-	char line[1024];
-
-	for (size_t i = 0; i < faults->count; i++) {
-		faults_format(&faults->list[i], line, sizeof(line));
-		if (faults->list[i].warning)
-			log_info("%s", line);
-		else
-			log_error("%s", line);
-	}
-}
-
 /* Zones of a generation, with the names of its services marked in them; logs why not, once a generation. */
 static struct shared_zones *load_zones(struct generations *generations, uint32_t number)
 {
@@ -315,7 +302,7 @@ static struct shared_zones *load_zones(struct generations *generations, uint32_t
 		log_error("generation %u: its zones cannot be loaded; %s", number,
 			  generations->live && generations->live->zones ? "the ones before it stay" :
 			  "only services are answered");
-		log_faults(&faults);
+		faults_log(&faults);
 		generations->failed = number;
 	}
 	if (!code)

@@ -29,6 +29,7 @@
 
 struct options {
 	const char *pins, *state, *user;
+	const char *cookie_secrets;	/* null: a random one */
 	unsigned int workers;
 	uint16_t port;
 };
@@ -36,6 +37,7 @@ struct options {
 struct fallback {
 	struct tables tables;
 	struct generations generations;
+	struct cookies cookies;
 	struct worker *workers[FALLBACK_WORKERS_MAX];
 	unsigned int worker_count;
 };
@@ -50,6 +52,10 @@ static const char usage[] =
 	"  --workers N     threads that answer, 1 to 16 (default: one a CPU)\n"
 	"  --user NAME     give up all rights but that to bind low ports, and become this user, who has to be able\n"
 	"                  to read DIR/generations of --state\n"
+	"  --cookie-secrets FILE\n"
+	"                  sign DNS cookies (RFC 9018) with the first secret in FILE and believe those of all, 1 to 3\n"
+	"                  lines of 32 hexadecimal digits; read again on SIGHUP. Servers of one anycast address need the\n"
+	"                  same. Without it, a random secret is made at every start\n"
 	"  --port N        listen on another port than 53, for tests\n"
 	"  --help          show this\n"
 	"  --version       show the version\n"
@@ -57,6 +63,8 @@ static const char usage[] =
 	"Exit status: 0 stopped by a signal, 1 could not start, 2 wrong usage.\n";
 
 static void options_parse(struct options *options, int argc, char **argv);
+static int cookies_read(struct fallback *fallback, const struct options *options);
+static void run(struct fallback *fallback, const struct options *options, const sigset_t *signals);
 static int rights_drop(const char *user);
 static int fallback_start(struct fallback *fallback, const struct options *options);
 static void fallback_stop(struct fallback *fallback);
@@ -67,29 +75,54 @@ int main(int argc, char **argv)
 	struct options options;
 	char error[512];
 	sigset_t signals;
-	int signal_number, code;
+	int code;
 
 	options_parse(&options, argc, argv);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);		/* threads inherit it */
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	if (tables_open(&fallback.tables, options.pins, TABLES_FALLBACK, error, sizeof(error))) {
 		log_error("%s", error);
 		tables_close(&fallback.tables);
 		return 1;
 	}
-	code = options.user ? rights_drop(options.user) : 0;
+	code = cookies_read(&fallback, &options);
+	if (!code && options.user)
+		code = rights_drop(options.user);
 	if (!code)
 		code = fallback_start(&fallback, &options);
-	if (!code) {
-		sigwait(&signals, &signal_number);
-		log_info("stopping: %s", strsignal(signal_number));
-	}
+	if (!code)
+		run(&fallback, &options, &signals);
 	fallback_stop(&fallback);
 	return code ? 1 : 0;
+}
+
+/* What is wrong with a file is told; the secrets that were live stay. */
+static int cookies_read(struct fallback *fallback, const struct options *options)
+{
+	struct faults faults;
+	int code;
+
+	faults_init(&faults);
+	code = cookies_load(&fallback->cookies, options->cookie_secrets, &faults);
+	faults_log(&faults);
+	faults_free(&faults);
+	return code;
+}
+
+/* Workers do the work. SIGHUP: the secrets again. */
+static void run(struct fallback *fallback, const struct options *options, const sigset_t *signals)
+{
+	int number;
+
+	while (!sigwait(signals, &number) && number == SIGHUP) {
+		if (options->cookie_secrets && !cookies_read(fallback, options))
+			log_notice("%s has been read again", options->cookie_secrets);
+	}
+	log_info("stopping: %s", strsignal(number));
 }
 
 /* -- command line -- */
@@ -123,10 +156,11 @@ static unsigned int workers_default(void)
 
 static void options_parse(struct options *options, int argc, char **argv)
 {
-	enum { PINS = 1, STATE, WORKERS, USER, PORT, HELP, VERSION };
+	enum { PINS = 1, STATE, WORKERS, USER, COOKIE_SECRETS, PORT, HELP, VERSION };
 	static const struct option known[] = {
 		{ "pins", required_argument, NULL, PINS },	 { "state", required_argument, NULL, STATE },
 		{ "workers", required_argument, NULL, WORKERS }, { "user", required_argument, NULL, USER },
+		{ "cookie-secrets", required_argument, NULL, COOKIE_SECRETS },
 		{ "port", required_argument, NULL, PORT },	 { "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },	 { NULL, 0, NULL, 0 },
 	};
@@ -147,6 +181,9 @@ static void options_parse(struct options *options, int argc, char **argv)
 			break;
 		case USER:
 			options->user = optarg;
+			break;
+		case COOKIE_SECRETS:
+			options->cookie_secrets = optarg;
 			break;
 		case PORT:
 			options->port = number_parse(optarg, 65535, "--port takes 1 to 65535, not ");
@@ -250,7 +287,7 @@ static int fallback_start(struct fallback *fallback, const struct options *optio
 	if (!__atomic_load_n(&fallback->generations.live, __ATOMIC_ACQUIRE))
 		log_warning("nothing has been published yet; `ecsctl push FILE` does that");
 	for (unsigned int i = 0; i < options->workers; i++) {
-		code = worker_start(&fallback->generations, i, options->port, &fallback->workers[i]);
+		code = worker_start(&fallback->generations, &fallback->cookies, i, options->port, &fallback->workers[i]);
 		if (code) {
 			log_error("starting worker %u: %s", i, strerror(-code));
 			return code;
@@ -269,5 +306,6 @@ static void fallback_stop(struct fallback *fallback)
 	for (unsigned int i = 0; i < fallback->worker_count; i++)
 		worker_stop(fallback->workers[i]);
 	generations_free(&fallback->generations);
+	cookies_free(&fallback->cookies);
 	tables_close(&fallback->tables);
 }

@@ -18,6 +18,7 @@ struct walk {
 static int walk_questions(struct walk *walk);
 static void walk_records(struct walk *walk, int additional, uint32_t count);
 static int walk_options(const struct walk *walk);
+static int judge_no_question(const struct walk *walk);
 
 int parse_message(const struct message *message, struct query *query)
 {
@@ -32,7 +33,7 @@ int parse_message(const struct message *message, struct query *query)
 	if (message_u16(message, 2) & HEADER_OPCODE)
 		return REASON_OPCODE;
 	if (fault)
-		return fault;
+		return fault == REASON_QDCOUNT ? judge_no_question(&walk) : fault;
 	if (walk.fault)
 		return walk.fault;
 	if (walk.at < query->length)
@@ -166,5 +167,15 @@ static int walk_options(const struct walk *walk)
 		}
 		at = next;
 	}
-	return malformed ? REASON_ECS_MALFORMED : REASON_GO;
+	return query_options_judge(walk->query, malformed);
+}
+
+/* RFC 7873 5.4: without a question a query may still be for a cookie, if nothing else is wrong with it. */
+static int judge_no_question(const struct walk *walk)
+{
+	const struct query *query = walk->query;
+
+	if (message_u16(walk->message, 4) || walk->fault || walk->at < query->length || query->version)
+		return REASON_QDCOUNT;
+	return !walk_options(walk) && query->flags & QUERY_COOKIE ? REASON_COOKIE : REASON_QDCOUNT;
 }

@@ -10,7 +10,8 @@
  * query as query_parse() does (same input, same order of faults), with the OPT record wherever it stands among the
  * additional ones (RFC 6891 6.1.1). Other records are looked at for their bounds only.
  * Returns the fault, or REASON_GO, REASON_COOKIE, REASON_NSID. QUERY_EDNS is set as soon as the fixed part of an OPT
- * record was seen, fault or not: its reply has one too. REASON_RECORDS: two OPT records, or a record out of bounds.
+ * record was seen, fault or not: its reply has one too. REASON_COOKIE without a question (question_end 0) is a query for a
+ * cookie alone. REASON_RECORDS: two OPT records, or a record out of bounds.
  */
 int parse_message(const struct message *message, struct query *query);
 

@@ -15,7 +15,7 @@
 #define RESPONSE_NAMES_MAX 192
 #define RESPONSE_SLOTS 64
 
-/* RFC 1035 4.1.1, RFC 2136 2.2, RFC 6891 9 */
+/* RFC 1035 4.1.1, RFC 2136 2.2, RFC 6891 9, RFC 7873 8 */
 enum rcode {
 	RCODE_NOERROR = 0,
 	RCODE_FORMERR = 1,
@@ -25,6 +25,7 @@ enum rcode {
 	RCODE_REFUSED = 5,
 	RCODE_YXDOMAIN = 6,
 	RCODE_BADVERS = 16,
+	RCODE_BADCOOKIE = 23,
 };
 
 enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };
@@ -54,7 +55,8 @@ int response_rrset(struct response *response, enum section section, const uint8_
 /* Takes all records back, for TC=1 (RFC 2181 9). */
 void response_clear(struct response *response);
 
-/* Writes header and OPT (client subnet echoed with scope 0 if the query has QUERY_ECS). `flags`: HEADER_* to set. */
+/* Writes header and OPT (client subnet echoed with scope 0 if the query has QUERY_ECS). `flags`: HEADER_* to
+ * set. Returns the octets, without those of query->more_octets, which are the caller's. */
 uint32_t response_finish(struct response *response, uint16_t flags, enum rcode rcode);
 
 #endif

@@ -21,8 +21,11 @@ static int judge_message(struct serve *serve, const struct message *message, int
 static int judge_service(struct serve *serve, const struct message *message);
 static int must_wait(const struct serve *serve, const struct verdict *verdict, const struct generation *generation);
 static uint32_t reply(struct serve *serve, struct message *message, struct verdict *verdict,
-		      const struct generation *generation);
+		      const struct generation *generation, const struct client *client);
 static void count(const struct tables *tables, unsigned int worker, int reason);
+static uint32_t reply_records(struct serve *serve, struct message *message, struct verdict *verdict,
+			      const struct generation *generation);
+static uint32_t reply_cookie(struct serve *serve, struct message *message);
 static uint32_t reply_zone(struct serve *serve, struct message *message, const struct generation *generation,
 			   int is_service);
 static uint32_t reply_error(struct serve *serve, struct message *message, int fault);
@@ -49,7 +52,7 @@ uint32_t serve_query(struct serve *serve, struct message *message, uint32_t leng
 		serve->waited = tables_generation(serve->lookup.control);
 		generations_await(serve->generations, serve->waited);
 	}
-	octets = reply(serve, message, &verdict, generation);
+	octets = reply(serve, message, &verdict, generation, client);
 	generation_release(serve->generations, serve->worker);
 	count(tables, serve->worker, verdict.found);
 	return octets;
@@ -97,7 +100,7 @@ static struct verdict judge(struct serve *serve, const struct message *message, 
 		break;
 	case REASON_COOKIE:
 	case REASON_NSID:
-		verdict.fault = REASON_GO;	/* neither is spoken here, so both are ignored (RFC 6891 6.1.2) */
+		verdict.fault = REASON_GO;	/* options_begin() looks at cookies; NSID is ignored (RFC 6891 6.1.2) */
 		break;
 	default:
 		verdict.fault = verdict.found;
@@ -115,10 +118,11 @@ static int judge_message(struct serve *serve, const struct message *message, int
 {
 	int fault = parse_message(message, &serve->query);
 
-	if (fault == REASON_COOKIE || fault == REASON_NSID)
-		return REASON_GO;
 	if (fault)
 		*found = fault;
+	/* Without a question a cookie is all that is asked for (RFC 7873 5.4). */
+	if (fault == REASON_NSID || (fault == REASON_COOKIE && serve->query.question_end))
+		return REASON_GO;
 	return fault;
 }
 
@@ -155,15 +159,27 @@ static int must_wait(const struct serve *serve, const struct verdict *verdict, c
 	       !zone_node_rrset(found.node, serve->query.type);
 }
 
+/* A reply's octets, or 0 for none. What reply_records() leaves room for in the OPT record, comes last. */
 static uint32_t reply(struct serve *serve, struct message *message, struct verdict *verdict,
-		      const struct generation *generation)
+		      const struct generation *generation, const struct client *client)
+{
+	uint32_t octets;
+
+	if (verdict->fault == REASON_SHORT || verdict->fault == REASON_RESPONSE)
+		return 0;
+	options_begin(&serve->options, &serve->query, message, serve->cookies, client);
+	octets = reply_records(serve, message, verdict, generation);
+	return options_append(&serve->options, &serve->query, message, octets);
+}
+
+static uint32_t reply_records(struct serve *serve, struct message *message, struct verdict *verdict,
+			      const struct generation *generation)
 {
 	uint32_t octets;
 
 	switch (verdict->fault) {
-	case REASON_SHORT:
-	case REASON_RESPONSE:
-		return 0;
+	case REASON_COOKIE:
+		return reply_cookie(serve, message);
 	case REASON_NAME:
 		return reply_zone(serve, message, generation, 0);
 	case REASON_STATIC:
@@ -201,6 +217,21 @@ static uint32_t reply_zone(struct serve *serve, struct message *message, const s
 	return authority_answer(&serve->response, generation->zones, name, is_service && current);
 }
 
+/* RFC 7873 5.4: a query without a question, for a cookie or the word that it still is one. */
+static uint32_t reply_cookie(struct serve *serve, struct message *message)
+{
+	response_begin(&serve->response, message, &serve->query);
+	return response_finish(&serve->response, 0,
+			       serve->options.cookie == COOKIE_INVALID ? RCODE_BADCOOKIE : RCODE_NOERROR);
+}
+
+/* For replies whose OPT record is bare: what is malformed is not echoed (RFC 7871 7.1.2), nor what was not read. */
+static void leave_options(struct query *query)
+{
+	query->flags &= ~QUERY_ECS;
+	query->more_octets = 0;
+}
+
 static uint32_t reply_error(struct serve *serve, struct message *message, int fault)
 {
 	struct query *query = &serve->query;
@@ -222,15 +253,14 @@ static uint32_t reply_error(struct serve *serve, struct message *message, int fa
 	case REASON_OPCODE:
 		rcode = RCODE_NOTIMP;
 		flags = message_u16(message, 2) & HEADER_OPCODE;
-		query->flags &= ~QUERY_ECS;
+		leave_options(query);
 		break;
 	case REASON_VERSION:
 		rcode = RCODE_BADVERS;
-		query->flags &= ~QUERY_ECS;
+		leave_options(query);
 		break;
 	default:
-		/* What is malformed is not echoed (RFC 7871 7.1.2). */
-		query->flags &= ~QUERY_ECS;
+		leave_options(query);
 	}
 	response_begin(&serve->response, message, query);
 	return response_finish(&serve->response, flags, rcode);

@@ -9,24 +9,20 @@
 #include <stdint.h>
 
 #include "user/common/lookup.h"
+#include "user/fallback/client.h"
 #include "user/fallback/generation.h"
+#include "user/fallback/options.h"
 #include "user/fallback/response.h"
-
-/* Who asked, and how. */
-struct client {
-	uint8_t address[16];	/* IPv4 in the first four octets, rest zero */
-	uint8_t family;		/* ECS_FAMILY_IPV4 or ECS_FAMILY_IPV6 */
-	uint8_t tcp;
-	uint16_t port;		/* host order */
-};
 
 /* One worker's state; a query leaves nothing in it that the next one reads. */
 struct serve {
 	struct generations *generations;
+	const struct cookies *cookies;
 	unsigned int worker;	/* column of fallback_counters */
 	struct query query;
 	struct lookup lookup;
 	struct selection selection;
+	struct options options;
 	struct response response;
 	uint32_t waited;	/* the generation for whose zones this worker has waited; once is enough */
 };

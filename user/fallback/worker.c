@@ -60,7 +60,8 @@ static int watch(int epoll, int fd, void *data)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-int worker_start(struct generations *generations, unsigned int number, uint16_t port, struct worker **out)
+int worker_start(struct generations *generations, const struct cookies *cookies, unsigned int number, uint16_t port,
+		 struct worker **out)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	int code = -ENOMEM;
@@ -69,6 +70,7 @@ int worker_start(struct generations *generations, unsigned int number, uint16_t 
 		return -ENOMEM;
 	worker->generations = generations;
 	worker->serve.generations = generations;
+	worker->serve.cookies = cookies;
 	worker->serve.worker = number;
 	worker->port = port;
 	worker->woken.kind = WATCHED_WAKE;

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* DNS cookies: the examples of RFC 9018 appendix A, their age, and files of secrets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maps/wire.h"
+#include "user/fallback/cookies.h"
+
+#define SECRET_A "e5e973e5a6b2a43f48e7dc849e37bfcf"
+#define SECRET_NEW "445536bcd2513298075a5d379663c962"
+#define SECRET_OLD "dd3bdf9344b678b185a6f5cb60fca715"
+#define CLIENT_A "198.51.100.100"
+#define COOKIE_A "2464c4abcf10c957010000005cf79f111f8130c3eee29480"
+#define TIME_A 1559731985
+
+/* Loads a file of this content; what is wrong, into `faults`. */
+static int load(struct cookies *cookies, const char *content, mode_t mode, struct faults *faults)
+{
+	char path[] = "/tmp/test_cookies.XXXXXX";
+	int fd = mkstemp(path), code;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+	faults_init(faults);
+	code = cookies_load(cookies, path, faults);
+	unlink(path);
+	return code;
+}
+
+static void load_good(struct cookies *cookies, const char *content)
+{
+	struct faults faults;
+
+	assert_int_equal(load(cookies, content, 0600, &faults), 0);
+	assert_int_equal(faults.count, 0);
+	faults_free(&faults);
+}
+
+static struct client client_of(const char *text)
+{
+	struct client client = {.family = strchr(text, ':') ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4};
+
+	assert_int_equal(inet_pton(client.family == ECS_FAMILY_IPV6 ? AF_INET6 : AF_INET, text, client.address), 1);
+	return client;
+}
+
+/* The cookie asked with, in hexadecimal, against the verdict and the cookie of the reply. */
+static void judged(const struct cookies *cookies, const char *from, uint32_t now, const char *asked,
+		   enum cookie_verdict verdict, const char *expected)
+{
+	uint8_t option[40], reply[COOKIE_OCTETS];
+	char text[2 * COOKIE_OCTETS + 1];
+	struct client client = client_of(from);
+	size_t octets;
+
+	assert_int_equal(sodium_hex2bin(option, sizeof(option), asked, strlen(asked), NULL, &octets, NULL), 0);
+	assert_int_equal(cookies_judge(cookies, &client, option, octets, now, reply), verdict);
+	sodium_bin2hex(text, sizeof(text), reply, sizeof(reply));
+	assert_string_equal(text, expected);
+}
+
+/* Appendix A.1 to A.3; the third has reserved bits set, and is older than an hour. */
+static void examples(void **state)
+{
+	struct cookies cookies = {0};
+
+	(void)state;
+	load_good(&cookies, "# of the site\n\n  " SECRET_A "\r\n");
+	judged(&cookies, CLIENT_A, TIME_A, "2464c4abcf10c957", COOKIE_NEW, COOKIE_A);
+	judged(&cookies, CLIENT_A, 1559734385, COOKIE_A, COOKIE_VALID, "2464c4abcf10c957010000005cf7a871d4a564a1442aca77");
+	judged(&cookies, "203.0.113.203", 1559734700, "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", COOKIE_INVALID,
+	       "fc93fc62807ddb86010000005cf7a9acf73a7810aca2381e");
+	/* within its hour it is believed, reserved bits and all */
+	judged(&cookies, "203.0.113.203", 0x5cf78f71 + 60, "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", COOKIE_VALID,
+	       "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5");
+	cookies_free(&cookies);
+}
+
+/* Appendix A.4: signed with the old secret, replaced by one of the new. */
+static void rollover(void **state)
+{
+	static const char of_old[] = "22681ab97d52c298010000005cf7c57926556bd0934c72f8";
+	static const char of_new[] = "22681ab97d52c298010000005cf7c609a6bb79d16625507a";
+	static const char client[] = "2001:db8:220:1:59de:d0f4:8769:82b8";
+	struct cookies cookies = {0};
+
+	(void)state;
+	load_good(&cookies, SECRET_OLD "\n");
+	judged(&cookies, client, 1559741961, of_old, COOKIE_VALID, of_old);
+	load_good(&cookies, SECRET_NEW "\n" SECRET_OLD "\n");
+	judged(&cookies, client, 1559741961, of_old, COOKIE_VALID, of_new);
+	judged(&cookies, client, 1559741961, of_new, COOKIE_VALID, of_new);
+	load_good(&cookies, SECRET_NEW "\n");
+	judged(&cookies, client, 1559741961, of_old, COOKIE_INVALID, of_new);
+	cookies_free(&cookies);
+}
+
+static void made_at(const struct cookies *cookies, uint32_t now, char text[2 * COOKIE_OCTETS + 1])
+{
+	uint8_t reply[COOKIE_OCTETS];
+	struct client client = client_of(CLIENT_A);
+
+	cookies_judge(cookies, &client, (const uint8_t *)"\x24\x64\xc4\xab\xcf\x10\xc9\x57", 8, now, reply);
+	sodium_bin2hex(text, 2 * COOKIE_OCTETS + 1, reply, sizeof(reply));
+}
+
+/* RFC 9018 4.3, to the second, also where the clock of 32 bits goes round. */
+static void ages(void **state)
+{
+	static const struct {
+		int32_t age;
+		enum cookie_verdict verdict;
+		bool same;
+	} rows[] = {
+		{0, COOKIE_VALID, true}, {1800, COOKIE_VALID, true}, {1801, COOKIE_VALID, false}, {3600, COOKIE_VALID, false},
+		{3601, COOKIE_INVALID, false}, {-300, COOKIE_VALID, true}, {-301, COOKIE_INVALID, false},
+		{INT32_MAX, COOKIE_INVALID, false}, {INT32_MIN, COOKIE_INVALID, false},
+	};
+	static const uint32_t clocks[] = {TIME_A, 100, UINT32_MAX - 100};
+	char made[2 * COOKIE_OCTETS + 1], fresh[2 * COOKIE_OCTETS + 1];
+	struct cookies cookies = {0};
+
+	(void)state;
+	load_good(&cookies, SECRET_A);
+	for (size_t clock = 0; clock < sizeof(clocks) / sizeof(clocks[0]); clock++) {
+		made_at(&cookies, clocks[clock], made);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			made_at(&cookies, clocks[clock] + rows[i].age, fresh);
+			judged(&cookies, CLIENT_A, clocks[clock] + rows[i].age, made, rows[i].verdict,
+			       rows[i].same ? made : fresh);
+		}
+	}
+	cookies_free(&cookies);
+}
+
+static void forgeries(void **state)
+{
+	static const char *const lengths[] = {
+		"2464c4abcf10c9570102030405060708", "2464c4abcf10c957010000005cf79f111f8130c3eee29480ff",
+		"2464c4abcf10c957010000005cf79f111f8130c3eee29480ffffffffffffffffffffffffffffffff",
+		"2464c4abcf10c957010000005cf79f111f8130c3eee294",
+	};
+	struct cookies cookies = {0};
+	char asked[sizeof(COOKIE_A)];
+
+	(void)state;
+	load_good(&cookies, SECRET_A);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		judged(&cookies, CLIENT_A, TIME_A, lengths[i], COOKIE_INVALID, COOKIE_A);
+	/* any digit of the server's part changed */
+	for (size_t i = 2 * COOKIE_CLIENT_OCTETS; i < 2 * COOKIE_OCTETS; i++) {
+		memcpy(asked, COOKIE_A, sizeof(asked));
+		asked[i] = asked[i] == '0' ? '1' : '0';
+		judged(&cookies, CLIENT_A, TIME_A, asked, COOKIE_INVALID, COOKIE_A);
+	}
+	judged(&cookies, "198.51.100.101", TIME_A, COOKIE_A, COOKIE_INVALID, "2464c4abcf10c957010000005cf79f113dee680ff87b4d82");
+	cookies_free(&cookies);
+}
+
+/* A file that is not right names the place, quotes no secret, and leaves what was live. */
+static void files(void **state)
+{
+	static const struct {
+		const char *content, *text;
+		uint32_t line, column;
+	} rows[] = {
+		{"", "no secret in it", 0, 0},
+		{"# none\n\n", "no secret in it", 0, 0},
+		{SECRET_A "\n  e5e973e5\n", "32 hexadecimal digits", 2, 3},
+		{SECRET_A "0\n", "32 hexadecimal digits", 1, 1},
+		{SECRET_A " " SECRET_A "\n", "nothing behind it", 1, 1},
+		{"x5e973e5a6b2a43f48e7dc849e37bfcf\n", "0 to 9 and a to f", 1, 1},
+		{SECRET_A "\n" SECRET_A "\n" SECRET_A "\n" SECRET_A "\n", "at most 3", 4, 1},
+	};
+	struct cookies cookies = {0};
+	struct faults faults;
+
+	(void)state;
+	load_good(&cookies, SECRET_A);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_not_equal(load(&cookies, rows[i].content, 0600, &faults), 0);
+		assert_int_equal(faults.count, 1);
+		assert_non_null(strstr(faults.list[0].text, rows[i].text));
+		assert_null(strstr(faults.list[0].text, "e973e5"));
+		assert_int_equal(faults.list[0].line, rows[i].line);
+		assert_int_equal(faults.list[0].column, rows[i].column);
+		faults_free(&faults);
+		judged(&cookies, CLIENT_A, TIME_A, COOKIE_A, COOKIE_VALID, COOKIE_A);
+	}
+	faults_init(&faults);
+	assert_int_not_equal(cookies_load(&cookies, "/nonexistent/secrets", &faults), 0);
+	assert_string_equal(faults.list[0].text, "No such file or directory");
+	faults_free(&faults);
+	assert_int_equal(load(&cookies, SECRET_A, 0644, &faults), 0);
+	assert_int_equal(faults.warnings, 1);
+	faults_free(&faults);
+	cookies_free(&cookies);
+}
+
+/* Without a file: believed by who made it and by nobody else. */
+static void random_secret(void **state)
+{
+	struct cookies one = {0}, other = {0};
+	char made[2 * COOKIE_OCTETS + 1], fresh[2 * COOKIE_OCTETS + 1];
+	struct faults faults;
+
+	(void)state;
+	faults_init(&faults);
+	assert_int_equal(cookies_load(&one, NULL, &faults), 0);
+	assert_int_equal(cookies_load(&other, NULL, &faults), 0);
+	made_at(&one, TIME_A, made);
+	made_at(&other, TIME_A, fresh);
+	judged(&one, CLIENT_A, TIME_A, made, COOKIE_VALID, made);
+	judged(&other, CLIENT_A, TIME_A, made, COOKIE_INVALID, fresh);
+	cookies_free(&one);
+	cookies_free(&other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(examples), cmocka_unit_test(rollover), cmocka_unit_test(ages), cmocka_unit_test(forgeries),
+		cmocka_unit_test(files), cmocka_unit_test(random_secret),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <string.h>
+#include <time.h>
+
+#include "user/fallback/options.h"
+#include "user/fallback/tcp.h"
+
+/* Returns where its data go. */
+static uint8_t *options_put(struct options *options, struct query *query, uint16_t code, uint16_t length)
+{
+	uint8_t *at = options->octets + query->more_octets;
+
+	at[0] = code >> 8;
+	at[1] = code & 0xff;
+	at[2] = length >> 8;
+	at[3] = length & 0xff;
+	query->more_octets += OPTION_HEADER_OCTETS + length;
+	return at + OPTION_HEADER_OCTETS;
+}
+
+void options_begin(struct options *options, struct query *query, const struct message *message,
+		   const struct cookies *cookies, const struct client *client)
+{
+	uint8_t *at;
+
+	query->more_octets = 0;
+	if (query->flags & QUERY_COOKIE && query_options_judge(query, 0) == REASON_GO) {
+		at = options_put(options, query, OPTION_COOKIE, COOKIE_OCTETS);
+		options->cookie = cookies_judge(cookies, client, message->octets + query->cookie_at,
+						query->cookie_octets, time(NULL), at);
+	}
+	/* RFC 7828 3.2.1: over UDP it means nothing. In units of 100 ms. */
+	if (query->flags & QUERY_KEEPALIVE && client->tcp) {
+		at = options_put(options, query, OPTION_KEEPALIVE, 2);
+		at[0] = TCP_IDLE_MS / 100 >> 8;
+		at[1] = TCP_IDLE_MS / 100 & 0xff;
+	}
+}
+
+uint32_t options_append(const struct options *options, const struct query *query, struct message *message,
+			uint32_t octets)
+{
+	memcpy(message->octets + octets, options->octets, query->more_octets);
+	return octets + query->more_octets;
+}

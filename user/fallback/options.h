@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The options of a reply's OPT record that the stages of maps/ do not write, behind the client subnet: DNS cookie
+ * (RFC 7873) and how long an idle connection stays (RFC 7828).
+ */
+#ifndef ECSDNS_FALLBACK_OPTIONS_H
+#define ECSDNS_FALLBACK_OPTIONS_H
+
+#include "maps/query.h"
+#include "user/fallback/cookies.h"
+
+#define OPTIONS_OCTETS_MAX (OPTION_HEADER_OCTETS + COOKIE_OCTETS + OPTION_HEADER_OCTETS + 2)
+
+struct options {
+	uint8_t octets[OPTIONS_OCTETS_MAX];
+	enum cookie_verdict cookie;	/* if one came */
+};
+
+/* What the query asks for, while it stands in `message`; sets query->more_octets. A faulty cookie asks for nothing. */
+void options_begin(struct options *options, struct query *query, const struct message *message,
+		   const struct cookies *cookies, const struct client *client);
+
+/* Appends them to a reply of `octets`, which ends with the OPT record that makes room for them. Returns all octets. */
+uint32_t options_append(const struct options *options, const struct query *query, struct message *message,
+			uint32_t octets);
+
+#endif

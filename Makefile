@@ -6,6 +6,7 @@
 #   sudo make demo    install what is missing, build, show the main job in a lab
 #   sudo make check   install what is missing, build, run every test of CI
 #   sudo make check-long   the large counts
+#   sudo make ratio   answers of the driver a second, beside what a bare reflector does (tests/bench/ratio.sh)
 #   make packages     install the Debian packages of packaging/packages.txt; test-packages: those of the tests, too
 #   make lint         warnings of gcc, clang 14 and clang 19, as errors
 #   make clean        remove build/
@@ -33,7 +34,7 @@ BPF_CFLAGS := -target bpf -O2 -g $(WARNINGS) -I. -I/usr/include/$(shell uname -m
 
 PROGRAMS := ecsdns-loader ecsdns-controller ecsdns-fallback ecsctl
 
-.PHONY: all packages test-packages demo check check-long lint clean help
+.PHONY: all packages test-packages demo check check-long ratio lint clean help
 all: $(PROGRAMS:%=$(OBJ)/%)
 
 # -- the XDP program ---------------------------------------------------------------------------------------------------
@@ -49,9 +50,14 @@ $(BUILD)/%.bpf.o: tests/lab/%.bpf.c
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
-$(BUILD)/ecsdns.skel.h: $(BUILD)/ecsdns.bpf.o
+$(BUILD)/%.bpf.o: tests/bench/%.bpf.c
+	$(SAY) "  BPF     $@"
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
 	$(SAY) "  SKEL    $@"
-	$(Q)bpftool gen skeleton $< name ecsdns_bpf > $@.new && mv $@.new $@
+	$(Q)bpftool gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
 
 $(BUILD)/bpftool.ok:
 	@mkdir -p $(@D)
@@ -97,7 +103,9 @@ $(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
 $(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
 $(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
 $(OBJ)/freeze: $(call objects,tests/load/freeze.c)
-$(OBJ)/vectors-run $(OBJ)/flood $(OBJ)/freeze: $(OBJ)/libecsdns.a
+$(OBJ)/load: $(call objects,tests/bench/load.c)
+$(call objects,tests/bench/load.c): $(BUILD)/load.skel.h
+$(OBJ)/vectors-run $(OBJ)/flood $(OBJ)/freeze $(OBJ)/load: $(OBJ)/libecsdns.a
 	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
@@ -147,6 +155,11 @@ check-long: test-packages
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%)
 tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/flood $(BUILD)/freeze $(BUILD)/test_topology
+
+# To be run before and after a change to the query path; no part of check.
+ratio: test-packages
+	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o $(BUILD)/load
+	@tests/bench/ratio.sh
 
 # Everything, with every compiler that is supported, warnings as errors.
 lint:

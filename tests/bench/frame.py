@@ -1,0 +1,32 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+frame.py SERVER-MAC TRANSPORT NAME TYPE PREFIX: the query's frame as arguments of build/load.
+
+TRANSPORT is 4 or 6; PREFIX is a block in which clients are drawn, and its first address says how long their subnets are:
+2000::/3:48 are /48 of 2000::/3, 0.0.0.0/0:24 are /24 of anywhere.
+"""
+import ipaddress
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors"))
+import make
+
+
+def main():
+    mac, transport, name, rrtype, prefix = sys.argv[1:]
+    block, source = prefix.rsplit(":", 1)
+    block, source = ipaddress.ip_network(block), int(source)
+    row = make.Row("bench", 0)
+    row.values = {"ask": [f"{name} {rrtype} ecs={block.network_address}/{source}"], "from": [transport],
+                  "link": [f"mac={mac}"]}
+    frame = make.query_frame(row, make.Ask(row).wire())
+    octets = (source + 7) // 8
+    free = ((1 << source) - 1) >> block.prefixlen << (8 * octets - source)
+    mask = free.to_bytes(octets, "big")[:8].ljust(8, b"\0")
+    print(frame.hex(), len(frame) - octets, mask.hex())
+
+
+if __name__ == "__main__":
+    main()

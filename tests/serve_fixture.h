@@ -37,7 +37,7 @@ struct fixture {
 	struct reasons counters[FALLBACK_WORKERS_MAX];
 	struct image images[GENERATION_SLOTS];
 	struct generations generations;
-	struct cookies cookies;
+	struct policy policy;
 	struct serve serve;
 	struct message message;
 	unsigned int lookups;		/* made so far */
@@ -79,9 +79,10 @@ static void fixture_start(void)
 	fixture.generations.tables = tables;
 	fixture.generations.state = fixture.state;
 	fixture.serve.generations = &fixture.generations;
-	fixture.serve.cookies = &fixture.cookies;
+	fixture.serve.policy = &fixture.policy;
+	fixture.policy.tcp_idle_ms = 10000;
 	faults_init(&faults);
-	if (cookies_load(&fixture.cookies, NULL, &faults))
+	if (cookies_load(&fixture.policy.cookies, NULL, &faults))
 		fixture_fail("cookies", &faults);
 }
 
@@ -174,7 +175,7 @@ static void fixture_stop(void)
 	char path[PATH_MAX];
 
 	generations_free(&fixture.generations);
-	cookies_free(&fixture.cookies);
+	cookies_free(&fixture.policy.cookies);
 	for (uint32_t slot = 0; slot < GENERATION_SLOTS; slot++)
 		image_free(&fixture.images[slot]);
 	for (uint32_t generation = 1; generation <= fixture.control.generation + 1; generation++) {

@@ -31,13 +31,14 @@ struct options {
 	const char *pins, *state, *user;
 	const char *cookie_secrets;	/* null: a random one */
 	unsigned int workers;
+	uint32_t tcp_idle;			/* seconds */
 	uint16_t port;
 };
 
 struct fallback {
 	struct tables tables;
 	struct generations generations;
-	struct cookies cookies;
+	struct policy policy;
 	struct worker *workers[FALLBACK_WORKERS_MAX];
 	unsigned int worker_count;
 };
@@ -56,6 +57,7 @@ static const char usage[] =
 	"                  sign DNS cookies (RFC 9018) with the first secret in FILE and believe those of all, 1 to 3\n"
 	"                  lines of 32 hexadecimal digits; read again on SIGHUP. Servers of one anycast address need the\n"
 	"                  same. Without it, a random secret is made at every start\n"
+	"  --tcp-idle N    close a TCP connection that has been idle for N seconds, 1 to 600 (default 10)\n"
 	"  --port N        listen on another port than 53, for tests\n"
 	"  --help          show this\n"
 	"  --version       show the version\n"
@@ -107,7 +109,7 @@ static int cookies_read(struct fallback *fallback, const struct options *options
 	int code;
 
 	faults_init(&faults);
-	code = cookies_load(&fallback->cookies, options->cookie_secrets, &faults);
+	code = cookies_load(&fallback->policy.cookies, options->cookie_secrets, &faults);
 	faults_log(&faults);
 	faults_free(&faults);
 	return code;
@@ -156,18 +158,20 @@ static unsigned int workers_default(void)
 
 static void options_parse(struct options *options, int argc, char **argv)
 {
-	enum { PINS = 1, STATE, WORKERS, USER, COOKIE_SECRETS, PORT, HELP, VERSION };
+	enum { PINS = 1, STATE, WORKERS, USER, COOKIE_SECRETS, TCP_IDLE, PORT, HELP, VERSION };
 	static const struct option known[] = {
 		{ "pins", required_argument, NULL, PINS },	 { "state", required_argument, NULL, STATE },
 		{ "workers", required_argument, NULL, WORKERS }, { "user", required_argument, NULL, USER },
 		{ "cookie-secrets", required_argument, NULL, COOKIE_SECRETS },
+		{ "tcp-idle", required_argument, NULL, TCP_IDLE },
 		{ "port", required_argument, NULL, PORT },	 { "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },	 { NULL, 0, NULL, 0 },
 	};
 	const char *pins = NULL;
 	int option;
 
-	*options = (struct options){ .state = STATE_DEFAULT, .workers = workers_default(), .port = PORT_DEFAULT };
+	*options = (struct options){ .state = STATE_DEFAULT, .workers = workers_default(), .port = PORT_DEFAULT,
+				     .tcp_idle = TCP_IDLE_SECONDS_DEFAULT };
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (option) {
 		case PINS:
@@ -184,6 +188,10 @@ static void options_parse(struct options *options, int argc, char **argv)
 			break;
 		case COOKIE_SECRETS:
 			options->cookie_secrets = optarg;
+			break;
+		case TCP_IDLE:
+			options->tcp_idle = number_parse(optarg, TCP_IDLE_SECONDS_MAX,
+							 "--tcp-idle takes 1 to 600 seconds, not ");
 			break;
 		case PORT:
 			options->port = number_parse(optarg, 65535, "--port takes 1 to 65535, not ");
@@ -275,6 +283,7 @@ static int fallback_start(struct fallback *fallback, const struct options *optio
 	int code;
 
 	raise_descriptors();
+	fallback->policy.tcp_idle_ms = options->tcp_idle * 1000;
 	fallback->generations.tables = &fallback->tables;
 	fallback->generations.state = options->state;
 	fallback->generations.changed = wake_all;
@@ -287,7 +296,7 @@ static int fallback_start(struct fallback *fallback, const struct options *optio
 	if (!__atomic_load_n(&fallback->generations.live, __ATOMIC_ACQUIRE))
 		log_warning("nothing has been published yet; `ecsctl push FILE` does that");
 	for (unsigned int i = 0; i < options->workers; i++) {
-		code = worker_start(&fallback->generations, &fallback->cookies, i, options->port, &fallback->workers[i]);
+		code = worker_start(&fallback->generations, &fallback->policy, i, options->port, &fallback->workers[i]);
 		if (code) {
 			log_error("starting worker %u: %s", i, strerror(-code));
 			return code;
@@ -306,6 +315,6 @@ static void fallback_stop(struct fallback *fallback)
 	for (unsigned int i = 0; i < fallback->worker_count; i++)
 		worker_stop(fallback->workers[i]);
 	generations_free(&fallback->generations);
-	cookies_free(&fallback->cookies);
+	cookies_free(&fallback->policy.cookies);
 	tables_close(&fallback->tables);
 }

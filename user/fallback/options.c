@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "user/fallback/options.h"
-#include "user/fallback/tcp.h"
 
 /* Returns where its data go. */
 static uint8_t *options_put(struct options *options, struct query *query, uint16_t code, uint16_t length)
@@ -19,21 +18,21 @@ static uint8_t *options_put(struct options *options, struct query *query, uint16
 }
 
 void options_begin(struct options *options, struct query *query, const struct message *message,
-		   const struct cookies *cookies, const struct client *client)
+		   const struct policy *policy, const struct client *client)
 {
 	uint8_t *at;
 
 	query->more_octets = 0;
 	if (query->flags & QUERY_COOKIE && query_options_judge(query, 0) == REASON_GO) {
 		at = options_put(options, query, OPTION_COOKIE, COOKIE_OCTETS);
-		options->cookie = cookies_judge(cookies, client, message->octets + query->cookie_at,
+		options->cookie = cookies_judge(&policy->cookies, client, message->octets + query->cookie_at,
 						query->cookie_octets, time(NULL), at);
 	}
 	/* RFC 7828 3.2.1: over UDP it means nothing. In units of 100 ms. */
 	if (query->flags & QUERY_KEEPALIVE && client->tcp) {
 		at = options_put(options, query, OPTION_KEEPALIVE, 2);
-		at[0] = TCP_IDLE_MS / 100 >> 8;
-		at[1] = TCP_IDLE_MS / 100 & 0xff;
+		at[0] = policy->tcp_idle_ms / 100 >> 8;
+		at[1] = policy->tcp_idle_ms / 100 & 0xff;
 	}
 }
 

@@ -7,7 +7,7 @@
 #define ECSDNS_FALLBACK_OPTIONS_H
 
 #include "maps/query.h"
-#include "user/fallback/cookies.h"
+#include "user/fallback/policy.h"
 
 #define OPTIONS_OCTETS_MAX (OPTION_HEADER_OCTETS + COOKIE_OCTETS + OPTION_HEADER_OCTETS + 2)
 
@@ -18,7 +18,7 @@ struct options {
 
 /* What the query asks for, while it stands in `message`; sets query->more_octets. A faulty cookie asks for nothing. */
 void options_begin(struct options *options, struct query *query, const struct message *message,
-		   const struct cookies *cookies, const struct client *client);
+		   const struct policy *policy, const struct client *client);
 
 /* Appends them to a reply of `octets`, which ends with the OPT record that makes room for them. Returns all octets. */
 uint32_t options_append(const struct options *options, const struct query *query, struct message *message,

@@ -167,7 +167,7 @@ static uint32_t reply(struct serve *serve, struct message *message, struct verdi
 
 	if (verdict->fault == REASON_SHORT || verdict->fault == REASON_RESPONSE)
 		return 0;
-	options_begin(&serve->options, &serve->query, message, serve->cookies, client);
+	options_begin(&serve->options, &serve->query, message, serve->policy, client);
 	octets = reply_records(serve, message, verdict, generation);
 	return options_append(&serve->options, &serve->query, message, octets);
 }

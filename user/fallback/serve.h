@@ -17,7 +17,7 @@
 /* One worker's state; a query leaves nothing in it that the next one reads. */
 struct serve {
 	struct generations *generations;
-	const struct cookies *cookies;
+	const struct policy *policy;
 	unsigned int worker;	/* column of fallback_counters */
 	struct query query;
 	struct lookup lookup;

@@ -35,6 +35,7 @@ struct connection {
 };
 
 struct tcp {
+	const struct policy *policy;
 	int epoll;
 	unsigned int count;
 	struct connection *oldest, *newest;
@@ -58,12 +59,14 @@ static int64_t now(void)
 	return at.tv_sec * 1000LL + at.tv_nsec / 1000000;
 }
 
-struct tcp *tcp_new(int epoll)
+struct tcp *tcp_new(int epoll, const struct policy *policy)
 {
 	struct tcp *tcp = calloc(1, sizeof(*tcp));
 
-	if (tcp)
-		tcp->epoll = epoll;
+	if (!tcp)
+		return NULL;
+	tcp->epoll = epoll;
+	tcp->policy = policy;
 	return tcp;
 }
 
@@ -123,7 +126,7 @@ void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, 
 
 void tcp_expire(struct tcp *tcp)
 {
-	int64_t limit = now() - TCP_IDLE_MS;
+	int64_t limit = now() - tcp->policy->tcp_idle_ms;
 
 	while (tcp->oldest && tcp->oldest->active < limit)
 		connection_close(tcp, tcp->oldest);

@@ -10,8 +10,6 @@
 
 #include "user/fallback/serve.h"
 
-/* RFC 7766 6.2.3: seconds are enough; a client that wants more connects again. Milliseconds. */
-#define TCP_IDLE_MS 10000
 /*
  * Connections of one worker. When they are all taken, the one idle longest makes room. At worst, with the largest
  * messages in both directions everywhere, they take 100 MB a worker.
@@ -22,7 +20,7 @@ struct tcp;
 struct connection;
 
 /* `epoll`: the worker's set; connections are added with data.ptr = the connection. Null without memory. */
-struct tcp *tcp_new(int epoll);
+struct tcp *tcp_new(int epoll, const struct policy *policy);
 void tcp_free(struct tcp *tcp);		/* closes all connections */
 
 /* Takes the connections that wait at a listening socket. */

@@ -60,7 +60,7 @@ static int watch(int epoll, int fd, void *data)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-int worker_start(struct generations *generations, const struct cookies *cookies, unsigned int number, uint16_t port,
+int worker_start(struct generations *generations, const struct policy *policy, unsigned int number, uint16_t port,
 		 struct worker **out)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
@@ -70,7 +70,7 @@ int worker_start(struct generations *generations, const struct cookies *cookies,
 		return -ENOMEM;
 	worker->generations = generations;
 	worker->serve.generations = generations;
-	worker->serve.cookies = cookies;
+	worker->serve.policy = policy;
 	worker->serve.worker = number;
 	worker->port = port;
 	worker->woken.kind = WATCHED_WAKE;
@@ -78,7 +78,7 @@ int worker_start(struct generations *generations, const struct cookies *cookies,
 	worker->epoll_sockets = epoll_create1(EPOLL_CLOEXEC);
 	worker->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	worker->udp = udp_new();
-	worker->tcp = tcp_new(worker->epoll);
+	worker->tcp = tcp_new(worker->epoll, policy);
 	if (!worker->udp || !worker->tcp)
 		goto fail;
 	code = watch(worker->epoll_sockets, worker->wake, &worker->woken);

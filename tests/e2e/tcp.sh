@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# TCP as clients of every kind use it, with a fallback of its own whose idle time is short.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root" || exit 1
+export LAB=tcp
+lab=tests/lab.sh
+pins=/run/ecsdns-lab/$LAB/bpf/ecsdns/v1
+
+trap '$lab down' EXIT
+$lab up examples/japan.yaml >&2 || exit 1
+$lab server ecsdns-fallback --pins "$pins" --state "/run/ecsdns-lab/$LAB/state" --workers 1 --port 5300 --tcp-idle 2 >&2 &
+for _ in $(seq 100); do
+	$lab client bash -c 'exec 3<>/dev/tcp/198.18.0.1/5300' 2>/dev/null && break
+	sleep 0.05
+done
+$lab client tests/e2e/tcp.py 198.18.0.1 5300 2 www.example.com

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-tcp.py ADDRESS PORT IDLE NAME: queries over TCP as clients of every kind make them (RFC 7766, RFC 7828, RFC 9210).
+tcp.py ADDRESS PORT IDLE NAME IN-ALL OF-NETWORK SOURCE...: queries over TCP as clients of every kind make them (RFC 7766, RFC 7828, RFC 9210).
 
-IDLE is the server's idle time in seconds; NAME has an AAAA record. Prints TAP.
+IDLE is the server's idle time in seconds; NAME has an AAAA record. IN-ALL and OF-NETWORK are how many connections it
+holds; the SOURCEs are addresses of ours in networks of their own, enough to fill it. Prints TAP.
 """
 import socket
 import struct
@@ -15,6 +16,7 @@ import dns.message
 import dns.rcode
 
 ADDRESS, PORT, IDLE, NAME = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+IN_ALL, OF_NETWORK, SOURCES = int(sys.argv[5]), int(sys.argv[6]), sys.argv[7:]
 SLACK = 1.5     # the server looks for idle connections once a second
 number = failed = 0
 
@@ -41,8 +43,8 @@ def framed(wire):
 
 
 class Client:
-    def __init__(self):
-        self.socket = socket.create_connection((ADDRESS, PORT), timeout=IDLE + 5)
+    def __init__(self, source=""):
+        self.socket = socket.create_connection((ADDRESS, PORT), timeout=IDLE + 5, source_address=(source, 0))
         self.data = b""
 
     def send(self, octets):
@@ -76,6 +78,15 @@ class Client:
         while self.reply() is not None:
             pass
         return time.monotonic() - began
+
+
+    def asks(self):
+        """Is there an answer for it, still?"""
+        try:
+            self.send(framed(query()))
+        except OSError:
+            return False
+        return is_good(self.reply())
 
 
 def is_good(reply):
@@ -183,7 +194,24 @@ def bad_ends():
     check("a message without octets ends the connection", client.reply() is None)
 
 
-for test in (keepalive, idle, slow_writer, pieces, pipelined, slow_reader, long_messages, bad_ends):
+def limits():
+    time.sleep(IDLE + SLACK)    # for those of the tests before
+    full = [Client(SOURCES[0]) for _ in range(OF_NETWORK)]
+    good = all(client.asks() for client in full)
+    check("as many connections of one network as there may be", good)
+    check("a stranger is served beside them", Client(SOURCES[1]).asks())
+    check("one more of that network is served", Client(SOURCES[0]).asks())
+    check("in the place of the one that was idle longest, and of no other",
+          [client.asks() for client in full] == [False] + [True] * (OF_NETWORK - 1))
+    time.sleep(IDLE + SLACK)
+    full = [Client(SOURCES[i // OF_NETWORK]) for i in range(IN_ALL)]
+    check("as many connections as there may be in all", all(client.asks() for client in full))
+    check("one more is served", Client(SOURCES[-1]).asks())
+    check("in the place of the one that was idle longest of all, and of no other",
+          [client.asks() for client in full] == [False] + [True] * (IN_ALL - 1))
+
+
+for test in (keepalive, idle, slow_writer, pieces, pipelined, slow_reader, long_messages, bad_ends, limits):
     test()
 print(f"1..{number}")
 sys.exit(1 if failed else 0)

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "user/fallback/census.h"
 #include "user/fallback/cookies.h"
 
 /* RFC 7766 6.2.3: seconds are enough; a client that wants more connects again. */
@@ -13,6 +14,7 @@
 
 struct policy {
 	struct cookies cookies;
+	struct census *census;	/* of TCP connections */
 	uint32_t tcp_idle_ms;	/* until an idle connection is closed; edns-tcp-keepalive tells it (RFC 7828) */
 };
 

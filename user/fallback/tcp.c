@@ -37,7 +37,6 @@ struct connection {
 struct tcp {
 	const struct policy *policy;
 	int epoll;
-	unsigned int count;
 	struct connection *oldest, *newest;
 	struct connection *closed;	/* linked by `after` */
 	struct message message;
@@ -80,6 +79,28 @@ void tcp_free(struct tcp *tcp)
 	free(tcp);
 }
 
+/* The connection that has been idle longest, of this client's network if `client` is given; null if there is none. */
+static struct connection *connection_idlest(const struct tcp *tcp, const struct client *client)
+{
+	struct connection *connection = tcp->oldest;
+
+	while (connection && client && !census_same_network(&connection->client, client))
+		connection = connection->after;
+	return connection;
+}
+
+/* A place for the client, which another connection may have to give up. 0, or -errno: none is to be had from this worker. */
+static int make_place(struct tcp *tcp, const struct client *client)
+{
+	int code = census_enter(tcp->policy->census, client);
+	struct connection *idlest = code ? connection_idlest(tcp, code == -EDQUOT ? client : NULL) : NULL;
+
+	if (!idlest)
+		return code;
+	connection_close(tcp, idlest);
+	return census_enter(tcp->policy->census, client);
+}
+
 void tcp_accept(struct tcp *tcp, int listener)
 {
 	struct client client;
@@ -94,9 +115,10 @@ void tcp_accept(struct tcp *tcp, int listener)
 		if (fd < 0)
 			continue;
 		client.tcp = 1;
-		if (tcp->count >= TCP_CONNECTIONS_MAX)
-			connection_close(tcp, tcp->oldest);
-		connection_new(tcp, fd, &client);
+		if (make_place(tcp, &client))
+			close(fd);
+		else
+			connection_new(tcp, fd, &client);
 	}
 }
 
@@ -183,13 +205,13 @@ static void connection_new(struct tcp *tcp, int fd, const struct client *client)
 	if (!connection || epoll_ctl(tcp->epoll, EPOLL_CTL_ADD, fd, &event)) {
 		free(connection);
 		close(fd);
+		census_leave(tcp->policy->census, client);
 		return;
 	}
 	connection->fd = fd;
 	connection->events = event.events;
 	connection->client = *client;
 	connection_link(tcp, connection);
-	tcp->count++;
 }
 
 static void connection_close(struct tcp *tcp, struct connection *connection)
@@ -202,7 +224,7 @@ static void connection_close(struct tcp *tcp, struct connection *connection)
 	connection->input = connection->output = NULL;
 	connection->after = tcp->closed;
 	tcp->closed = connection;
-	tcp->count--;
+	census_leave(tcp->policy->census, &connection->client);
 }
 
 /* Octets that the message at the front needs to be whole. */

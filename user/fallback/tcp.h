@@ -10,12 +10,6 @@
 
 #include "user/fallback/serve.h"
 
-/*
- * Connections of one worker. When they are all taken, the one idle longest makes room. At worst, with the largest
- * messages in both directions everywhere, they take 100 MB a worker.
- */
-#define TCP_CONNECTIONS_MAX 512
-
 struct tcp;
 struct connection;
 
@@ -23,7 +17,10 @@ struct connection;
 struct tcp *tcp_new(int epoll, const struct policy *policy);
 void tcp_free(struct tcp *tcp);		/* closes all connections */
 
-/* Takes the connections that wait at a listening socket. */
+/*
+ * Takes the connections that wait at a listening socket. Where the policy's census says that there are enough, the one
+ * of this worker that has been idle longest makes room: of the same network if that is full, else of any.
+ */
 void tcp_accept(struct tcp *tcp, int listener);
 
 /* A connection is ready as `events` (epoll) says: reads, answers, writes; closes it when it is over. */

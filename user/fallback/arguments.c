@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "maps/limits.h"
+#include "user/common/tables.h"
+#include "user/common/version.h"
+#include "user/fallback/arguments.h"
+#include "user/fallback/policy.h"
+
+#define STATE_DEFAULT "/var/lib/ecsdns"
+#define PORT_DEFAULT 53
+#define EXIT_USAGE 2
+
+static const char usage[] =
+	"Usage: ecsdns-fallback [OPTION]...\n"
+	"The authoritative DNS server behind the driver: answers over UDP and TCP, on the server addresses of the\n"
+	"published configuration, whatever the driver passes up. Follows every push; needs no controller to run.\n"
+	"\n"
+	"  --pins DIR      where the tables are pinned (default $ECSDNS_PINS or " ECSDNS_PINS_DEFAULT ")\n"
+	"  --state DIR     where the controller keeps configurations (default " STATE_DEFAULT ")\n"
+	"  --workers N     threads that answer, 1 to 16 (default: one a CPU)\n"
+	"  --user NAME     give up all rights but that to bind low ports, and become this user, who has to be able\n"
+	"                  to read DIR/generations of --state\n"
+	"  --cookie-secrets FILE\n"
+	"                  sign DNS cookies (RFC 9018) with the first secret in FILE and believe those of all, 1 to 3\n"
+	"                  lines of 32 hexadecimal digits; read again on SIGHUP. Servers of one anycast address need the\n"
+	"                  same. Without it, a random secret is made at every start\n"
+	"  --tcp-idle N    close a TCP connection that has been idle for N seconds, 1 to 600 (default 10)\n"
+	"  --tcp-connections N\n"
+	"                  hold at most N TCP connections, 1 to 65535 (default 1024); one more takes the place of one that\n"
+	"                  is idle\n"
+	"  --tcp-per-network N\n"
+	"                  of these at most N from one /24 or /56 (default: an eighth)\n"
+	"  --port N        listen on another port than 53, for tests\n"
+	"  --help          show this\n"
+	"  --version       show the version\n"
+	"\n"
+	"Exit status: 0 stopped by a signal, 1 could not start, 2 wrong usage.\n";
+
+/* Each option's field. */
+static const struct argument {
+	const char *name;
+	size_t field;
+	uint32_t max;		/* of a number, which begins at 1; 0: a text */
+} known[] = {
+#define TEXT(name, field) {name, offsetof(struct arguments, field), 0}
+#define NUMBER(name, field, max) {name, offsetof(struct arguments, field), max}
+	TEXT("pins", pins),
+	TEXT("state", state),
+	TEXT("user", user),
+	TEXT("cookie-secrets", cookie_secrets),
+	NUMBER("workers", workers, FALLBACK_WORKERS_MAX),
+	NUMBER("tcp-idle", tcp_idle, TCP_IDLE_SECONDS_MAX),
+	NUMBER("tcp-connections", tcp_connections, CENSUS_CONNECTIONS_MAX),
+	NUMBER("tcp-per-network", tcp_per_network, CENSUS_CONNECTIONS_MAX),
+	NUMBER("port", port, 65535),
+#undef TEXT
+#undef NUMBER
+};
+#define KNOWN (sizeof(known) / sizeof(known[0]))
+enum { HELP = KNOWN, VERSION, OPTIONS };
+
+static void __attribute__((noreturn)) usage_error(void)
+{
+	fputs("Try --help.\n", stderr);
+	exit(EXIT_USAGE);
+}
+
+static uint32_t number_parse(const struct argument *argument, const char *text)
+{
+	char *end;
+	unsigned long number;
+
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (!errno && *text >= '0' && *text <= '9' && !*end && number >= 1 && number <= argument->max)
+		return number;
+	fprintf(stderr, "ecsdns-fallback: --%s takes 1 to %u, not %s\n", argument->name, argument->max, text);
+	usage_error();
+}
+
+static uint32_t workers_default(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (cpus < 1)
+		return 1;
+	return cpus < FALLBACK_WORKERS_MAX ? cpus : FALLBACK_WORKERS_MAX;
+}
+
+static void argument_take(struct arguments *arguments, int number, const char *value)
+{
+	const struct argument *argument = &known[number];
+	char *field = (char *)arguments + argument->field;
+
+	if (argument->max)
+		*(uint32_t *)field = number_parse(argument, value);
+	else
+		*(const char **)field = value;
+}
+
+static void arguments_read(struct arguments *arguments, int argc, char **argv)
+{
+	struct option options[OPTIONS + 1] = {
+		[HELP] = {"help", no_argument, NULL, HELP}, [VERSION] = {"version", no_argument, NULL, VERSION},
+	};
+	int option;
+
+	for (size_t i = 0; i < KNOWN; i++)
+		options[i] = (struct option){known[i].name, required_argument, NULL, i};
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case HELP:
+			fputs(usage, stdout);
+			exit(0);
+		case VERSION:
+			puts("ecsdns-fallback " ECSDNS_VERSION);
+			exit(0);
+		case '?':
+			usage_error();
+		default:
+			argument_take(arguments, option, optarg);
+		}
+	}
+	if (optind == argc)
+		return;
+	fprintf(stderr, "ecsdns-fallback: unexpected argument %s\n", argv[optind]);
+	usage_error();
+}
+
+void arguments_parse(struct arguments *arguments, int argc, char **argv)
+{
+	*arguments = (struct arguments){
+		.state = STATE_DEFAULT, .workers = workers_default(), .port = PORT_DEFAULT,
+		.tcp_idle = TCP_IDLE_SECONDS_DEFAULT, .tcp_connections = CENSUS_CONNECTIONS_DEFAULT,
+	};
+	arguments_read(arguments, argc, argv);
+	if (!arguments->tcp_per_network)
+		arguments->tcp_per_network = (arguments->tcp_connections + 7) / 8;
+	arguments->pins = tables_pins(arguments->pins);
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef ECSDNS_FALLBACK_RIGHTS_H
+#define ECSDNS_FALLBACK_RIGHTS_H
+
+/* Becomes this user for good, with CAP_NET_BIND_SERVICE and nothing else. 0, or -errno after a line in the log. */
+int rights_drop(const char *user);
+
+#endif

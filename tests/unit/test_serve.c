@@ -118,6 +118,10 @@ static void put_edns(char *text, const knot_pkt_t *packet)
 			 (const char *)knot_edns_opt_get_data((uint8_t *)option));
 		strcat(text, line);
 	}
+	option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_NSID, NULL);
+	if (option)
+		sprintf(text + strlen(text), " nsid %.*s", knot_edns_opt_get_length((uint8_t *)option),
+			(const char *)knot_edns_opt_get_data((uint8_t *)option));
 	option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_TCP_KEEPALIVE, NULL);
 	if (option) {
 		const uint8_t *data = knot_edns_opt_get_data((uint8_t *)option);
@@ -392,6 +396,46 @@ static void gives_cookies_alone(void **state)
 	assert_int_equal(counted(REASON_QDCOUNT), 0);
 }
 
+#define NSID "\0\3\0\0"
+
+static const char *ask_chaos(const char *name, uint16_t type, const void *options, size_t length)
+{
+	uint32_t at = fixture_question(name, type, 0);
+
+	message_put_u16(&fixture.message, at - 2, 3);
+	return ask(fixture_opt(at, 1232, options, length), 0);
+}
+
+/* RFC 4892, RFC 5001: told if the operator says so, and not otherwise. */
+static void tells_who_it_is(void **state)
+{
+	static char longest[POLICY_TEXT_OCTETS_MAX + 1];
+
+	(void)state;
+	assert_string_equal(ask_chaos("version.bind", 16, NULL, 0), "REFUSED\nedns\n");
+	assert_string_equal(ask_chaos("id.server", 16, NULL, 0), "REFUSED\nedns\n");
+	assert_string_equal(ask_options("mail.example.com", 1, NSID, 4, 0),
+			    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns\n");
+	fixture.policy.identity = "osaka-3";
+	fixture.policy.version = "none of yours";
+	assert_string_equal(ask_chaos("Version.BIND", 16, NULL, 0),
+			    "NOERROR aa\nversion.bind. 0 TXT \"none of yours\"\nedns\n");
+	assert_string_equal(ask_chaos("version.server", 255, COOKIE, sizeof(COOKIE) - 1),
+			    "NOERROR aa\nversion.server. 0 TXT \"none of yours\"\nedns cookie 24 chocolat\n");
+	assert_string_equal(ask_chaos("id.server", 16, ECS_V4, sizeof(ECS_V4) - 1),
+			    "NOERROR aa\nid.server. 0 TXT \"osaka-3\"\nedns ecs 1/24/0\n");
+	assert_string_equal(ask_chaos("hostname.bind", 16, NULL, 0), "NOERROR aa\nhostname.bind. 0 TXT \"osaka-3\"\nedns\n");
+	assert_string_equal(ask_chaos("hostname.bind", 1, NULL, 0), "REFUSED\nedns\n");
+	assert_string_equal(ask_chaos("a.hostname.bind", 16, NULL, 0), "REFUSED\nedns\n");
+	assert_string_equal(ask_options("mail.example.com", 1, ECS_V4 COOKIE NSID, sizeof(ECS_V4 COOKIE NSID) - 1, 0),
+			    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n"
+			    "edns ecs 1/24/0 cookie 24 chocolat nsid osaka-3\n");
+	memset(longest, 'x', POLICY_TEXT_OCTETS_MAX);
+	fixture.policy.identity = longest;
+	assert_non_null(strstr(ask_chaos("id.server", 16, COOKIE NSID, sizeof(COOKIE NSID) - 1), "nsid xxx"));
+	fixture.policy.identity = fixture.policy.version = NULL;
+}
+
 /* Each message is a header and question for mail.example.com, with counts and octets behind it as given. */
 static void judges_unusual_messages(void **state)
 {
@@ -653,6 +697,7 @@ int main(void)
 		cmocka_unit_test(echoes_the_subnet),
 		cmocka_unit_test(speaks_cookies_and_keepalive),
 		cmocka_unit_test(gives_cookies_alone),
+		cmocka_unit_test(tells_who_it_is),
 		cmocka_unit_test(judges_unusual_messages),
 		cmocka_unit_test(takes_many_options_and_long_messages),
 		cmocka_unit_test(truncates),

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "maps/limits.h"
@@ -30,6 +31,10 @@ static const char usage[] =
 	"                  sign DNS cookies (RFC 9018) with the first secret in FILE and believe those of all, 1 to 3\n"
 	"                  lines of 32 hexadecimal digits; read again on SIGHUP. Servers of one anycast address need the\n"
 	"                  same. Without it, a random secret is made at every start\n"
+	"  --identity TEXT say TEXT to those who ask which of several servers this is: NSID (RFC 5001), and id.server and\n"
+	"                  hostname.bind in class CH (RFC 4892). Without it they are not told\n"
+	"  --chaos-version TEXT\n"
+	"                  say TEXT to those who ask for version.bind or version.server. Without it they are not told\n"
 	"  --tcp-idle N    close a TCP connection that has been idle for N seconds, 1 to 600 (default 10)\n"
 	"  --tcp-connections N\n"
 	"                  hold at most N TCP connections, 1 to 65535 (default 1024); one more takes the place of one that\n"
@@ -54,6 +59,8 @@ static const struct argument {
 	TEXT("state", state),
 	TEXT("user", user),
 	TEXT("cookie-secrets", cookie_secrets),
+	TEXT("identity", identity),
+	TEXT("chaos-version", version),
 	NUMBER("workers", workers, FALLBACK_WORKERS_MAX),
 	NUMBER("tcp-idle", tcp_idle, TCP_IDLE_SECONDS_MAX),
 	NUMBER("tcp-connections", tcp_connections, CENSUS_CONNECTIONS_MAX),
@@ -133,6 +140,14 @@ static void arguments_read(struct arguments *arguments, int argc, char **argv)
 	usage_error();
 }
 
+static void text_check(const char *name, const char *text)
+{
+	if (!text || (*text && strlen(text) <= POLICY_TEXT_OCTETS_MAX))
+		return;
+	fprintf(stderr, "ecsdns-fallback: --%s takes 1 to %d octets\n", name, POLICY_TEXT_OCTETS_MAX);
+	usage_error();
+}
+
 void arguments_parse(struct arguments *arguments, int argc, char **argv)
 {
 	*arguments = (struct arguments){
@@ -140,6 +155,8 @@ void arguments_parse(struct arguments *arguments, int argc, char **argv)
 		.tcp_idle = TCP_IDLE_SECONDS_DEFAULT, .tcp_connections = CENSUS_CONNECTIONS_DEFAULT,
 	};
 	arguments_read(arguments, argc, argv);
+	text_check("identity", arguments->identity);
+	text_check("chaos-version", arguments->version);
 	if (!arguments->tcp_per_network)
 		arguments->tcp_per_network = (arguments->tcp_connections + 7) / 8;
 	arguments->pins = tables_pins(arguments->pins);

@@ -114,6 +114,8 @@ static int fallback_start(struct fallback *fallback, const struct arguments *arg
 
 	raise_descriptors();
 	fallback->policy.tcp_idle_ms = arguments->tcp_idle * 1000;
+	fallback->policy.identity = arguments->identity;
+	fallback->policy.version = arguments->version;
 	fallback->policy.census = census_new(arguments->tcp_connections, arguments->tcp_per_network);
 	if (!fallback->policy.census)
 		return -ENOMEM;

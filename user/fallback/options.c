@@ -21,12 +21,17 @@ void options_begin(struct options *options, struct query *query, const struct me
 		   const struct policy *policy, const struct client *client)
 {
 	uint8_t *at;
+	size_t length;
 
 	query->more_octets = 0;
 	if (query->flags & QUERY_COOKIE && query_options_judge(query, 0) == REASON_GO) {
 		at = options_put(options, query, OPTION_COOKIE, COOKIE_OCTETS);
 		options->cookie = cookies_judge(&policy->cookies, client, message->octets + query->cookie_at,
 						query->cookie_octets, time(NULL), at);
+	}
+	if (query->flags & QUERY_NSID && policy->identity) {
+		length = strlen(policy->identity);
+		memcpy(options_put(options, query, OPTION_NSID, length), policy->identity, length);
 	}
 	/* RFC 7828 3.2.1: over UDP it means nothing. In units of 100 ms. */
 	if (query->flags & QUERY_KEEPALIVE && client->tcp) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The options of a reply's OPT record that the stages of maps/ do not write, behind the client subnet: DNS cookie
- * (RFC 7873) and how long an idle connection stays (RFC 7828).
+ * (RFC 7873), the server's identity (RFC 5001), and how long an idle connection stays (RFC 7828).
  */
 #ifndef ECSDNS_FALLBACK_OPTIONS_H
 #define ECSDNS_FALLBACK_OPTIONS_H
@@ -9,7 +9,7 @@
 #include "maps/query.h"
 #include "user/fallback/policy.h"
 
-#define OPTIONS_OCTETS_MAX (OPTION_HEADER_OCTETS + COOKIE_OCTETS + OPTION_HEADER_OCTETS + 2)
+#define OPTIONS_OCTETS_MAX (3 * OPTION_HEADER_OCTETS + COOKIE_OCTETS + POLICY_TEXT_OCTETS_MAX + 2)
 
 struct options {
 	uint8_t octets[OPTIONS_OCTETS_MAX];

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "user/fallback/authority.h"
+#include "user/fallback/chaos.h"
 #include "user/fallback/parse.h"
 #include "user/fallback/serve.h"
 
@@ -26,6 +27,7 @@ static void count(const struct tables *tables, unsigned int worker, int reason);
 static uint32_t reply_records(struct serve *serve, struct message *message, struct verdict *verdict,
 			      const struct generation *generation);
 static uint32_t reply_cookie(struct serve *serve, struct message *message);
+static uint32_t reply_class(struct serve *serve, struct message *message);
 static uint32_t reply_zone(struct serve *serve, struct message *message, const struct generation *generation,
 			   int is_service);
 static uint32_t reply_error(struct serve *serve, struct message *message, int fault);
@@ -100,7 +102,7 @@ static struct verdict judge(struct serve *serve, const struct message *message, 
 		break;
 	case REASON_COOKIE:
 	case REASON_NSID:
-		verdict.fault = REASON_GO;	/* options_begin() looks at cookies; NSID is ignored (RFC 6891 6.1.2) */
+		verdict.fault = REASON_GO;	/* for options_begin(), whatever the answer */
 		break;
 	default:
 		verdict.fault = verdict.found;
@@ -180,6 +182,8 @@ static uint32_t reply_records(struct serve *serve, struct message *message, stru
 	switch (verdict->fault) {
 	case REASON_COOKIE:
 		return reply_cookie(serve, message);
+	case REASON_CLASS:
+		return reply_class(serve, message);
 	case REASON_NAME:
 		return reply_zone(serve, message, generation, 0);
 	case REASON_STATIC:
@@ -223,6 +227,19 @@ static uint32_t reply_cookie(struct serve *serve, struct message *message)
 	response_begin(&serve->response, message, &serve->query);
 	return response_finish(&serve->response, 0,
 			       serve->options.cookie == COOKIE_INVALID ? RCODE_BADCOOKIE : RCODE_NOERROR);
+}
+
+/* A class that is not IN: there is nothing in it but what the server says of itself. */
+static uint32_t reply_class(struct serve *serve, struct message *message)
+{
+	const char *text = chaos_text(serve->policy, message, &serve->query);
+
+	if (!text)
+		return reply_error(serve, message, REASON_CLASS);
+	response_begin(&serve->response, message, &serve->query);
+	serve->response.at = chaos_write(message, &serve->query, text);
+	serve->response.counts[SECTION_ANSWER] = 1;
+	return response_finish(&serve->response, HEADER_AA, RCODE_NOERROR);
 }
 
 /* For replies whose OPT record is bare: what is malformed is not echoed (RFC 7871 7.1.2), nor what was not read. */

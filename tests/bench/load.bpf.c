@@ -61,6 +61,7 @@ int generate(struct xdp_md *ctx)
 	__builtin_memcpy(frame->octets, load.frame, LOAD_FRAME_OCTETS);
 	draw64(frame, load.client_at, load.client_mask);
 	draw64(frame, load.id_at, load.id_mask);
+	draw64(frame, load.port_at, load.port_mask);
 	return bpf_xdp_store_bytes(ctx, 0, frame->octets, length) ? XDP_ABORTED : XDP_TX;
 }
 

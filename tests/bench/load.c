@@ -123,6 +123,8 @@ static void describe(struct load *load, char **arguments)
 	hex_read(arguments[2], &load->client_mask, sizeof(load->client_mask), &length);
 	load->id_at = load->frame[12] == 0x86 ? 62 : 42;	/* behind Ethernet, IP and UDP */
 	load->id_mask = 0xffff;
+	load->port_at = load->id_at - 8;
+	load->port_mask = 0xff0f;	/* as it lies in memory: 4,096 ports */
 }
 
 int main(int argc, char **argv)

@@ -13,9 +13,10 @@ struct load {
 	__u32 length;
 	__u32 client_at;	/* the client subnet's address */
 	__u32 id_at;
-	__u32 reserved;
+	__u32 port_at;		/* the source port, so that a server's threads share the load */
 	__u64 client_mask;
 	__u64 id_mask;
+	__u64 port_mask;
 };
 
 struct seen {

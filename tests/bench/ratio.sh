@@ -38,7 +38,7 @@ measure()
 
 	mac=$($lab server cat "/sys/class/net/$1/address")
 	# shellcheck disable=SC2046
-	$lab client "$build/load" send "$2" "$seconds" $(tests/bench/frame.py "$mac" 6 "$name" "$type" "$prefix")
+	$lab client "$build/load" send "$2" "$seconds" $(tests/bench/frame.py "$mac" fd00:ec5::1 "$name" "$type" "$prefix")
 }
 
 for round in $(seq "$rounds"); do

@@ -6,15 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A block of addresses and a region. The address is left-aligned, so that IPv4 is the special case
- * of blocks no longer than 32 bits: bit 0 is the top bit of `high`.
- */
-struct block {
-	uint64_t high, low;
-	uint32_t region;
-	uint8_t length;
-};
+#include "user/controller/block.h"
 
 /* How the folded trie below some block looks from above. */
 enum shape {
@@ -124,78 +116,6 @@ out:
 	free(blocks);
 	free(c.entries);
 	return err;
-}
-
-static void block_cut(struct block *block, uint8_t length)
-{
-	if (length < 64) {
-		block->high &= length ? ~0ULL << (64 - length) : 0;
-		block->low = 0;
-	} else if (length < 128) {
-		block->low &= length > 64 ? ~0ULL << (128 - length) : 0;
-	}
-	block->length = length;
-}
-
-static void block_flip(struct block *block, unsigned int bit)
-{
-	if (bit < 64)
-		block->high ^= 1ULL << (63 - bit);
-	else
-		block->low ^= 1ULL << (127 - bit);
-}
-
-static bool block_bit(const struct block *block, unsigned int bit)
-{
-	return (bit < 64 ? block->high >> (63 - bit) : block->low >> (127 - bit)) & 1;
-}
-
-/* How many leading bits two addresses share, 128 if they are equal. */
-static unsigned int block_common(const struct block *a, const struct block *b)
-{
-	if (a->high != b->high)
-		return __builtin_clzll(a->high ^ b->high);
-	if (a->low != b->low)
-		return 64 + __builtin_clzll(a->low ^ b->low);
-	return 128;
-}
-
-static uint64_t octets_read(const uint8_t *octets, unsigned int n)
-{
-	uint64_t value = 0;
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		value |= (uint64_t)octets[i] << (56 - 8 * i);
-	return value;
-}
-
-static void block_read(struct block *block, const uint8_t *address, unsigned int bits)
-{
-	block->high = octets_read(address, bits == 32 ? 4 : 8);
-	block->low = bits == 32 ? 0 : octets_read(address + 8, 8);
-}
-
-static void block_write(const struct block *block, uint8_t address[16])
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++) {
-		address[i] = block->high >> (56 - 8 * i);
-		address[8 + i] = block->low >> (56 - 8 * i);
-	}
-}
-
-/* By address, a covering block before what it covers. */
-static int block_compare(const void *left, const void *right)
-{
-	const struct block *a = left, *b = right;
-
-	if (a->high != b->high)
-		return a->high < b->high ? -1 : 1;
-	if (a->low != b->low)
-		return a->low < b->low ? -1 : 1;
-	return (int)a->length - (int)b->length;
 }
 
 /* Checks the prefixes and gives them sorted, each once; the caller frees *out. */

@@ -504,6 +504,13 @@ static void test_faults_json(void **state)
 	assert_int_equal(back.list[0].column, 4);
 	assert_true(back.list[1].warning && !back.list[1].file);
 	json_decref(array);
+	for (int i = 1; i < FAULTS_ERRORS_MAX + 3; i++)
+		faults_error(&faults, NULL, "wrong, too");
+	array = faults_json(&faults);
+	assert_int_equal(json_array_size(array), FAULTS_ERRORS_MAX + 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(array, FAULTS_ERRORS_MAX + 1), "text")),
+			    "at least 3 more errors");
+	json_decref(array);
 	array = json_pack("[{s:s}]", "severity", "error");
 	assert_int_equal(faults_read_json(&back, array), -EINVAL);
 	json_decref(array);

@@ -8,6 +8,9 @@
 #include "user/common/faults.h"
 #include "user/common/log.h"
 
+static const char more_errors[] = "at least %zu more errors";
+static const char more_warnings[] = "%zu more warnings";
+
 void faults_init(struct faults *faults)
 {
 	memset(faults, 0, sizeof(*faults));
@@ -126,10 +129,14 @@ void faults_print(const struct faults *faults, FILE *to)
 		faults_format(&faults->list[i], line, sizeof(line));
 		fprintf(to, "%s\n", line);
 	}
-	if (faults->errors > FAULTS_ERRORS_MAX)
-		fprintf(to, "at least %zu more errors\n", faults->errors - FAULTS_ERRORS_MAX);
-	if (faults->warnings > FAULTS_WARNINGS_MAX)
-		fprintf(to, "%zu more warnings\n", faults->warnings - FAULTS_WARNINGS_MAX);
+	if (faults->errors > FAULTS_ERRORS_MAX) {
+		fprintf(to, more_errors, faults->errors - FAULTS_ERRORS_MAX);
+		fputc('\n', to);
+	}
+	if (faults->warnings > FAULTS_WARNINGS_MAX) {
+		fprintf(to, more_warnings, faults->warnings - FAULTS_WARNINGS_MAX);
+		fputc('\n', to);
+	}
 }
 
 void faults_log(const struct faults *faults)
@@ -158,17 +165,26 @@ static json_t *fault_json(const struct fault *fault)
 	return object;
 }
 
+static int more_json(json_t *array, const char *severity, json_t *text)
+{
+	return json_array_append_new(array, json_pack("{s:s, s:o}", "severity", severity, "text", text));
+}
+
 json_t *faults_json(const struct faults *faults)
 {
 	json_t *array = json_array();
+	int lost = 0;
 
-	for (size_t i = 0; array && i < faults->count; i++) {
-		if (json_array_append_new(array, fault_json(&faults->list[i]))) {
-			json_decref(array);
-			return NULL;
-		}
-	}
-	return array;
+	for (size_t i = 0; array && i < faults->count; i++)
+		lost |= json_array_append_new(array, fault_json(&faults->list[i]));
+	if (array && faults->errors > FAULTS_ERRORS_MAX)
+		lost |= more_json(array, "error", json_sprintf(more_errors, faults->errors - FAULTS_ERRORS_MAX));
+	if (array && faults->warnings > FAULTS_WARNINGS_MAX)
+		lost |= more_json(array, "warning", json_sprintf(more_warnings, faults->warnings - FAULTS_WARNINGS_MAX));
+	if (!lost)
+		return array;
+	json_decref(array);
+	return NULL;
 }
 
 static int fault_read_json(struct faults *faults, json_t *object)

@@ -61,7 +61,7 @@ int faults_format(const struct fault *fault, char *line, size_t room);
 
 /*
  * [{"file", "line", "column", "severity": "error" | "warning", "text"}, ...] and back; file, line and column are left
- * out where there are none. faults_json() returns a new reference, or null without memory. faults_read_json() adds to
+ * out where there are none. How many more there were than the list holds, the last ones say. faults_json() returns a new reference, or null without memory. faults_read_json() adds to
  * the list; 0, -EINVAL for JSON that is not such an array, -ENOMEM.
  */
 json_t *faults_json(const struct faults *faults);

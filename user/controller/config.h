@@ -42,6 +42,14 @@ struct config_prefixes {
 	size_t count, room;
 };
 
+/* How long the client subnets are that resolvers send: 1 to 32 and 1 to 128. */
+struct config_resolvers {
+	uint8_t v4, v6;
+};
+
+/* As RFC 7871 11.1 recommends. */
+#define CONFIG_RESOLVERS_DEFAULT ((struct config_resolvers){24, 56})
+
 struct config_server {
 	struct place place;
 	struct config_address *addresses;
@@ -49,6 +57,7 @@ struct config_server {
 	bool ecs;
 	bool trust_all;		/* both whole families */
 	struct config_prefixes trust4, trust6;	/* region 1 */
+	struct config_resolvers resolvers;	/* for warnings alone */
 	/* The zone of one name that a service outside every zone is. */
 	struct config_name *nameservers;	/* none: "ns." before the service's name */
 	size_t nameserver_count;

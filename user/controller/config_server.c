@@ -14,6 +14,7 @@ static int server_read(struct parser *parser, const struct node *node);
 static int server_addresses(struct parser *parser, const struct node *node);
 static int server_ecs(struct parser *parser, const struct node *node);
 static int server_trust(struct parser *parser, const struct node *node);
+static void server_resolvers(struct parser *parser, const struct node *node);
 static int server_synthetic(struct parser *parser, const struct node *node);
 
 /* -- server -- */
@@ -112,16 +113,19 @@ static int server_addresses(struct parser *parser, const struct node *node)
 /* Without `ecs` client subnets are used, and without `trust` every resolver is believed. */
 static int server_ecs(struct parser *parser, const struct node *node)
 {
-	static const char *const keys[] = {"enabled", "trust"};
+	static const char *const keys[] = {"enabled", "trust", "resolver_prefixes"};
 	struct config_server *server = &parser->config->server;
-	const struct node *values[2] = {NULL, NULL};
+	const struct node *values[3];
 
 	server->ecs = true;
 	server->trust_all = true;
-	if (!node || !tree_fields(node, "`ecs`", keys, 2, values, parser->faults))
+	server->resolvers = CONFIG_RESOLVERS_DEFAULT;
+	if (!node || !tree_fields(node, "`ecs`", keys, 3, values, parser->faults))
 		return 0;
 	if (values[0])
 		tree_bool(values[0], "`enabled`", &server->ecs, parser->faults);
+	if (values[2])
+		server_resolvers(parser, values[2]);
 	return values[1] ? server_trust(parser, values[1]) : 0;
 }
 
@@ -151,6 +155,32 @@ static int server_trust(struct parser *parser, const struct node *node)
 	if (!fault)
 		fault = prefixes_sort(&server->trust4, 32, parser->config->files, parser->faults);
 	return fault ? fault : prefixes_sort(&server->trust6, 128, parser->config->files, parser->faults);
+}
+
+static void resolvers_length(struct parser *parser, const struct node *node, char family, unsigned int most,
+			     uint8_t *length)
+{
+	char expected[96];
+	const char *text;
+
+	snprintf(expected, sizeof(expected), "the length of IPv%c client subnets, from /1 to /%u", family, most);
+	if (tree_text(node, expected, &text, parser->faults) && !prefix_length_parse(text, most, length))
+		faults_error(parser->faults, &node->place, "expected %s, not \"%.64s\"", expected, text);
+}
+
+static void server_resolvers(struct parser *parser, const struct node *node)
+{
+	struct config_resolvers *resolvers = &parser->config->server.resolvers;
+
+	if (!tree_expect(node, NODE_LIST, "the lengths of client subnets that resolvers send for IPv4 and IPv6, such as "
+			 "[/24, /56]", parser->faults))
+		return;
+	if (node->count != 2) {
+		faults_error(parser->faults, &node->place, "expected two lengths, for IPv4 and IPv6, such as [/24, /56]");
+		return;
+	}
+	resolvers_length(parser, node->items->value, '4', 32, &resolvers->v4);
+	resolvers_length(parser, node->items->next->value, '6', 128, &resolvers->v6);
 }
 
 /* What services outside every zone say of themselves: their NS, and the SOA's first two names. */

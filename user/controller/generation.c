@@ -34,8 +34,8 @@ static int generation_zones(struct bundle *bundle, const struct config *config, 
 	return fault;
 }
 
-int generation_make(struct bundle *bundle, const struct health *health, struct ids *ids, struct generation **out,
-		    struct faults *faults)
+int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health *health,
+		    struct ids *ids, struct generation **out, struct faults *faults)
 {
 	struct generation *generation = calloc(1, sizeof(*generation));
 	struct zone_set *zones = zone_set_new();
@@ -47,6 +47,8 @@ int generation_make(struct bundle *bundle, const struct health *health, struct i
 		goto out;
 	}
 	fault = config_parse(bundle, 0, &generation->config, faults);
+	if (!fault && resolvers)
+		generation->config->server.resolvers = *resolvers;
 	if (!fault)
 		fault = generation_zones(bundle, generation->config, zones, faults);
 	if (!fault)

@@ -19,12 +19,12 @@ struct generation {
 };
 
 /*
- * Parses, loads the zones, and compiles. Fetches what the bundle lacks, if it is one from the disk. `ids` is changed, even
- * by a failure; health may be null. 0 with *out for the caller to generation_free(), maybe with warnings; else -errno with
- * errors in `faults`.
+ * Parses, loads the zones, and compiles. Fetches what the bundle lacks, if it is one from the
+ * disk. `ids` is changed, even by a failure; health may be null. `resolvers` take the place of those of the configuration,
+ * if not null. 0 with *out for the caller to generation_free(), maybe with warnings; else -errno with errors in `faults`.
  */
-int generation_make(struct bundle *bundle, const struct health *health, struct ids *ids, struct generation **out,
-		    struct faults *faults);
+int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health *health,
+		    struct ids *ids, struct generation **out, struct faults *faults);
 void generation_free(struct generation *generation);	/* null is fine */
 
 /* Numbers for people: what a push and a check say about a configuration. A new reference, or null without memory. */

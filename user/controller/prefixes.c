@@ -91,6 +91,16 @@ bool prefix_parse(const char *text, size_t length, const struct place *place, st
 	return true;
 }
 
+bool prefix_length_parse(const char *text, unsigned int most, uint8_t *out)
+{
+	uint8_t length;
+
+	if (text[0] != '/' || !length_parse(text + 1, most, &length) || !length)
+		return false;
+	*out = length;
+	return true;
+}
+
 /* -- lists -- */
 
 int prefixes_add(struct config_prefixes *list, const struct topology_prefix *prefix, uint32_t file, uint32_t line,

@@ -20,6 +20,9 @@ const char *prefix_text(const struct topology_prefix *prefix, unsigned int bits,
 bool prefix_parse(const char *text, size_t length, const struct place *place, struct topology_prefix *out,
 		  unsigned int *bits, struct faults *faults);
 
+/* "/24", from /1 to /`most`. False, and *out as it was, for anything else. */
+bool prefix_length_parse(const char *text, unsigned int most, uint8_t *out);
+
 /* 0 or -ENOMEM */
 int prefixes_add(struct config_prefixes *list, const struct topology_prefix *prefix, uint32_t file, uint32_t line,
 		 uint32_t column);

@@ -73,7 +73,7 @@ static int push_compile_bundle(struct push *push, struct bundle *bundle)
 	ids_free(&push->ids);
 	if (ids_copy(&push->ids, &push->controller->ids))
 		return faults_memory(&push->faults);
-	fault = generation_make(bundle, NULL, &push->ids, &push->made, &push->faults);
+	fault = generation_make(bundle, NULL, NULL, &push->ids, &push->made, &push->faults);
 	push->compile_nanoseconds = uv_hrtime() - began;
 	return fault;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Blocks of addresses, and what is asked of them. Addresses are left-aligned, so that IPv4 is the special case of blocks
- * no longer than 32 bits: bit 0 is the top bit of `high`.
+ * Blocks of addresses, and what is asked of them. Addresses are left-aligned, so that IPv4 is the special case of
+ * blocks no longer than 32 bits: bit 0 is the top bit of `high`.
  */
 #ifndef ECSDNS_CONTROLLER_BLOCK_H
 #define ECSDNS_CONTROLLER_BLOCK_H
@@ -74,6 +74,31 @@ static inline void block_write(const struct block *block, uint8_t address[16])
 		address[i] = block->high >> (56 - 8 * i);
 		address[8 + i] = block->low >> (56 - 8 * i);
 	}
+}
+
+/* Does the address lie in the block? */
+static inline bool block_covers(const struct block *block, const struct block *address)
+{
+	return block_common(block, address) >= block->length;
+}
+
+/* The address moves to the last one of the block, the one after it, the one before it; as numbers of 128 bits. */
+static inline void block_end(struct block *block)
+{
+	if (block->length < 64)
+		block->high |= ~0ULL >> block->length;
+	if (block->length < 128)
+		block->low |= block->length > 64 ? ~0ULL >> (block->length - 64) : ~0ULL;
+}
+
+static inline void block_next(struct block *block)
+{
+	block->high += !++block->low;
+}
+
+static inline void block_previous(struct block *block)
+{
+	block->high -= !block->low--;
 }
 
 /* By address alone. */

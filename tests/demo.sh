@@ -16,7 +16,7 @@ wrong=0
 main()
 {
 	trap '$lab down' EXIT
-	title "A lab of two network namespaces, with examples/japan.yaml"
+	title "A lab of two network namespaces, with examples/japan.yaml, which is warned of what it does on purpose"
 	$lab up examples/japan.yaml
 	$lab show
 	title "Every row of the table, asked with kdig @$server"

@@ -30,6 +30,7 @@ main()
 	usage
 	nothing_published
 	push_and_check
+	warnings
 	status_and_stats
 	explain
 	history_and_rollback
@@ -103,9 +104,10 @@ answer()
 	$lab client kdig +short +subnet="${table_question[0]}" @198.18.0.1 "${table_question[1]}" "${table_question[2]}"
 }
 
+# COUNT: the last lines, but what the configuration is warned of
 log()
 {
-	tail -n "$1" "$run/controller.log"
+	grep -v ' warning: ' "$run/controller.log" | tail -n "$1"
 }
 
 # The socket may be there before anybody listens, or be left from a controller that was killed.
@@ -168,6 +170,10 @@ usage()
 	exits "an unknown verb" 2 ecsctl publish
 	exits "push without a file" 2 ecsctl push
 	exits "two files" 2 ecsctl check a b
+	for verb in 24,56 /24 /24,/129 /0,/56 "/24,/56,"; do
+		exits "check --resolver-prefixes $verb" 2 ecsctl check --resolver-prefixes "$verb" examples/japan.yaml
+	done
+	contains "it says what was expected" "$errors" "such as /24,/56, not /24,/56,"
 	exits "explain without a type" 2 ecsctl explain 192.0.2.1 www.example.com
 	exits "explain with options that exclude each other" 2 ecsctl explain --no-ecs --prefix 3 192.0.2.1 a.example A
 	exits "a socket's path that is too long" 1 ecsctl --socket "/$(printf 'x%.0s' {1..200})" status
@@ -198,7 +204,8 @@ push_and_check()
 	exits "push" 0 ecsctl push "$scratch/a.yaml"
 	contains "push names the generation" "$output" "generation 1 is live"
 	exits "push --json" 0 ecsctl --json push "$scratch/a.yaml"
-	field "push --json names it too" '"\(.generation) \(.dry_run) \(.summary.services) \(.faults | length)"' "2 false 3 0"
+	field "push --json names it too" '"\(.generation) \(.dry_run) \(.summary.services)"' "2 false 3"
+	field "push --json: no errors" '[.faults[] | select(.severity != "warning")] | length' 0
 	for verb in check push; do
 		exits "$verb of a bad file" 1 ecsctl $verb "$scratch/bad.yaml"
 		contains "$verb names file, line and column" "$errors" "bad.yaml:$key_line:5: error: unknown key \"tll\""
@@ -210,6 +217,31 @@ push_and_check()
 	contains "it is named" "$errors" "none.yaml"
 	same "nothing of all that was published" 2 "$(generation)"
 	four_at_once
+}
+
+# The scenario's resolvers send /40: osaka2 is out of their reach, and its clients get osaka1.
+warnings()
+{
+	local unsaid=$scratch/unsaid.yaml one="240b:10:200::/41" two="240b:10:280::/41" whole="240b:10:200::/40"
+
+	sed 's/, resolver_prefixes: [^}]*//' examples/japan.yaml >"$unsaid"
+	exits "check with the default lengths" 0 ecsctl check "$unsaid"
+	same "resolvers that send /56 reach osaka2" "" "$(grep osaka "$scratch/errors")"
+	exits "check --resolver-prefixes" 0 ecsctl check --resolver-prefixes /24,/40 "$unsaid"
+	contains "osaka2 is out of reach: prefix, place, reason" "$errors" "unsaid.yaml:$(line_of $two "$unsaid"):7: warning: region osaka2\
+ can be reached only by resolvers that send more than /40, or by their own address: clients of $two come as $whole and get region osaka1"
+	contains "osaka1 is given to its clients, too" "$errors" "unsaid.yaml:$(line_of $one "$unsaid"):7: warning: prefix $one is longer\
+ than the /40 that resolvers send: all clients of $whole get its region osaka1, also those of region osaka2"
+	exits "check of the example, whose resolver_prefixes are /40" 0 ecsctl check examples/japan.yaml
+	same "the configuration's lengths say the same" "$(grep -c osaka2 "$scratch/errors")" 2
+	exits "the option goes before the configuration" 0 ecsctl check --resolver-prefixes /24,/41 examples/japan.yaml
+	same "resolvers that send /41 reach osaka2" "" "$(grep osaka "$scratch/errors")"
+	exits "check of the example again" 0 ecsctl check examples/japan.yaml
+	cp "$scratch/errors" "$scratch/warnings"
+	exits "push --dry-run of it" 0 ecsctl push --dry-run examples/japan.yaml
+	same "push warns of the same" "$(<"$scratch/warnings")" "$errors"
+	exits "check --json of it" 0 ecsctl check --json examples/japan.yaml
+	field "and so does --json" '.faults[] | "\(.file):\(.line):\(.column): \(.severity): \(.text)"' "$(<"$scratch/warnings")"
 }
 
 four_at_once()

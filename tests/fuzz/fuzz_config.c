@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
- * Any octets as a configuration, with a zone and a table beside it; what is accepted is compiled. libFuzzer:
+ * Any octets as a configuration, with a zone and a table beside it; what is accepted is compiled and
+ * warned of. libFuzzer:
  *
  *	clang -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_config.c; ./fuzz_config
  *-dict=tests/fuzz/config.dict CORPUS
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/controller/compile.h"
+#include "user/controller/generation.h"
 
 static const char zone_text[] =
 	"$TTL 300\n@ SOA ns hostmaster 1 3600 600 604800 60\n@ NS ns\nns A 192.0.2.53\nsub NS ns\n"
@@ -17,27 +18,13 @@ static const char table_text[] = "192.0.2.0/24,a\n2001:db8::/32,b\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void zones_read(const struct config *config, struct bundle *bundle, struct zone_set *zones,
-		       struct faults *faults)
-{
-	struct zone *zone;
-
-	for (size_t i = 0; i < config->zone_count; i++) {
-		if (zone_load(config->zones[i].origin.text, config->zones[i].file, bundle, &zone, faults))
-			continue;
-		if (zone_set_add(zones, zone))
-			abort();
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct zone_set *zones = zone_set_new();
-	struct compiled *compiled = NULL;
-	struct config *config = NULL;
+	struct generation *generation = NULL;
 	struct faults faults;
 	struct bundle *bundle;
 	struct ids ids;
+	int fault;
 
 	faults_init(&faults);
 	ids_init(&ids, 1024, 1024);
@@ -45,21 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    bundle_add(bundle, "z", zone_text, strlen(zone_text)) ||
 	    bundle_add(bundle, "t", table_text, strlen(table_text)))
 		abort();
-	if (config_parse(bundle, 0, &config, &faults)) {
-		if (!faults.errors || config)
-			abort();
-		goto out;
-	}
-	if (faults.errors)
+	fault = generation_make(bundle, NULL, NULL, &ids, &generation, &faults);
+	if (!fault != !faults.errors || !fault != !!generation)
 		abort();
-	zones_read(config, bundle, zones, &faults);
-	if (!faults.errors && compile(config, zones, NULL, &ids, &compiled, &faults) && !faults.errors)
-		abort();
-out:
 	json_decref(faults_json(&faults));
-	compiled_free(compiled);
-	config_free(config);
-	zone_set_free(zones);
+	generation_free(generation);
 	bundle_free(bundle);
 	ids_free(&ids);
 	faults_free(&faults);

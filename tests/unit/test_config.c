@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * Configurations that must be refused, or warned of, as data: each tests/unit/config/NAME.yaml is read, its zones are
- * loaded, it is compiled, and what there is to say must be NAME.expect to the letter. ECSDNS_UPDATE=1 writes the
+ * loaded, it is compiled, and what there is to say must be NAME.expect to the letter; the same of the examples. ECSDNS_UPDATE=1 writes the
  * .expect files anew, for a person to read. Beside them what needs no file: bundles, ids, sizes.
  *
  *	test_config [DIRECTORY]
@@ -22,46 +22,23 @@
 
 #include <cmocka.h>
 
-#include "user/controller/compile.h"
+#include "user/controller/generation.h"
 #include "user/controller/tree.h"
 
 #define MINIMAL "server: {addresses: [198.18.0.1]}\n"
 
 /* -- one configuration, as a push reads it -- */
 
-static int zones_read(const struct config *config, struct bundle *bundle, struct zone_set *zones, struct faults *faults)
-{
-	struct zone *zone;
-	int fault = 0, failed;
-
-	for (size_t i = 0; i < config->zone_count; i++) {
-		failed = zone_load(config->zones[i].origin.text, config->zones[i].file, bundle, &zone, faults);
-		if (!failed)
-			assert_int_equal(zone_set_add(zones, zone), 0);
-		fault = fault ? fault : failed;
-	}
-	return fault;
-}
-
 static int bundle_compile(struct bundle *bundle, struct faults *faults)
 {
-	struct zone_set *zones = zone_set_new();
-	struct compiled *compiled = NULL;
-	struct config *config = NULL;
+	struct generation *generation = NULL;
 	struct ids ids;
 	int fault;
 
-	assert_non_null(zones);
 	ids_init(&ids, SERVICES_ENTRIES, REGIONS_ENTRIES);
-	fault = config_parse(bundle, 0, &config, faults);
-	if (!fault)
-		fault = zones_read(config, bundle, zones, faults);
-	if (!fault)
-		fault = compile(config, zones, NULL, &ids, &compiled, faults);
-	assert_int_equal(!!compiled, !fault);
-	compiled_free(compiled);
-	config_free(config);
-	zone_set_free(zones);
+	fault = generation_make(bundle, NULL, NULL, &ids, &generation, faults);
+	assert_int_equal(!!generation, !fault);
+	generation_free(generation);
 	ids_free(&ids);
 	return fault;
 }
@@ -141,12 +118,10 @@ static char *file_read(const char *path)
 	return text;
 }
 
-static void test_file(void **state)
+static void test_said(const char *path, const char *expect)
 {
-	const char *path = *state;
-	char expect[4096], *said = file_said(path), *expected;
+	char *said = file_said(path), *expected;
 
-	snprintf(expect, sizeof(expect), "%.*s.expect", (int)(strlen(path) - strlen(".yaml")), path);
 	if (getenv("ECSDNS_UPDATE"))
 		file_write(expect, said);
 	expected = file_read(expect);
@@ -155,13 +130,23 @@ static void test_file(void **state)
 	free(said);
 }
 
-/* The examples must be read without a word. */
+static void test_file(void **state)
+{
+	const char *path = *state;
+	char expect[4096];
+
+	snprintf(expect, sizeof(expect), "%.*s.expect", (int)(strlen(path) - strlen(".yaml")), path);
+	test_said(path, expect);
+}
+
+/* examples/NAME.yaml, of which tests/unit/examples/NAME.expect is said: what its comments explain, and nothing else. */
 static void test_example(void **state)
 {
-	char *said = file_said(*state);
+	const char *path = *state;
+	char expect[4096];
 
-	assert_string_equal(said, "");
-	free(said);
+	snprintf(expect, sizeof(expect), "tests/unit/%.*s.expect", (int)(strlen(path) - strlen(".yaml")), path);
+	test_said(path, expect);
 }
 
 /* -- files that are no configuration -- */

@@ -75,7 +75,9 @@ static int check_run(struct ecsctl *ecsctl, int argc, char **argv)
 const struct verb verb_check = {
 	.name = "check", .arguments = "[--resolver-prefixes /N4,/N6] FILE",
 	.summary = "say what is wrong with a configuration, here and without the controller",
-	.details = "\nReads FILE and what it names, and compiles it as a push would. Whether it\n"
+	.details = "\nReads FILE and what it names, and compiles it as a push would. Warns of what client subnets make\n"
+		   "pointless or dangerous: prefixes longer than resolvers send, regions and prefixes that no client can\n"
+		   "reach or that change nothing, topologies of one address family, CNAMEs to names of others. Whether it\n"
 		   "fits into the tables of a host, `ecsctl push --dry-run` says there.\n\n"
 		   "  --resolver-prefixes /N4,/N6\n"
 		   "                 lengths of the client subnets that resolvers send for IPv4 and IPv6\n"

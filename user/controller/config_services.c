@@ -110,16 +110,9 @@ static int topology_regions(struct parser *parser, struct config_topology *topol
 static int topology_order(struct parser *parser, struct config_topology *topology)
 {
 	const char *const *files = parser->config->files;
-	size_t errors = parser->faults->errors;
 	int fault = prefixes_sort(&topology->v4, 32, files, parser->faults);
 
-	if (!fault)
-		fault = prefixes_sort(&topology->v6, 128, files, parser->faults);
-	if (fault || parser->faults->errors > errors)
-		return fault;
-	prefixes_warn(&topology->v4, 32, files, parser->faults);
-	prefixes_warn(&topology->v6, 128, files, parser->faults);
-	return 0;
+	return fault ? fault : prefixes_sort(&topology->v6, 128, files, parser->faults);
 }
 
 static int topology_read(struct parser *parser, const struct node *node, struct config_topology *topology,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "user/controller/generation.h"
+#include "user/controller/warnings.h"
 
 static int generation_zone(struct bundle *bundle, const struct config_zone *from, struct zone_set *zones,
 			   struct faults *faults)
@@ -53,6 +54,10 @@ int generation_make(struct bundle *bundle, const struct config_resolvers *resolv
 		fault = generation_zones(bundle, generation->config, zones, faults);
 	if (!fault)
 		fault = compile(generation->config, zones, health, ids, &generation->compiled, faults);
+	if (!fault)
+		fault = warnings_topologies(generation->config, faults);
+	if (!fault)
+		fault = warnings_cnames(generation->config, zones, faults);
 	generation->files = bundle->count;
 	generation->octets = bundle->octets;
 out:

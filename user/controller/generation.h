@@ -19,7 +19,7 @@ struct generation {
 };
 
 /*
- * Parses, loads the zones, and compiles. Fetches what the bundle lacks, if it is one from the
+ * Parses, loads the zones, compiles and looks for what to warn of. Fetches what the bundle lacks, if it is one from the
  * disk. `ids` is changed, even by a failure; health may be null. `resolvers` take the place of those of the configuration,
  * if not null. 0 with *out for the caller to generation_free(), maybe with warnings; else -errno with errors in `faults`.
  */

@@ -8,8 +8,6 @@
 #include "user/controller/prefixes.h"
 #include "user/controller/tree.h"
 
-#define SWALLOWED_SHOWN 5	/* a table of many redundant prefixes was made that way on purpose */
-
 bool address_parse(const char *text, struct config_address *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -279,7 +277,7 @@ static bool prefixes_ordered(const struct config_prefixes *list)
 	return true;
 }
 
-static struct place prefix_place(const struct config_prefixes *list, size_t at, const char *const *files)
+struct place prefix_place(const struct config_prefixes *list, size_t at, const char *const *files)
 {
 	const struct config_prefix_place *place = &list->places[at];
 
@@ -306,37 +304,4 @@ int prefixes_sort(struct config_prefixes *list, unsigned int bits, const char *c
 			     prefix_text(&list->prefixes[i], bits, text), first.file, first.line, first.column);
 	}
 	return 0;
-}
-
-static bool prefix_covers(const struct topology_prefix *wide, const struct topology_prefix *narrow)
-{
-	unsigned int octets = wide->length / 8, rest = wide->length % 8;
-
-	return wide->length < narrow->length && !memcmp(wide->address, narrow->address, octets) &&
-	       (!rest || !((wide->address[octets] ^ narrow->address[octets]) >> (8 - rest)));
-}
-
-void prefixes_warn(const struct config_prefixes *list, unsigned int bits, const char *const *files,
-		   struct faults *faults)
-{
-	char text[PREFIX_TEXT_OCTETS], wider[PREFIX_TEXT_OCTETS];
-	const struct topology_prefix *prefix, *wide;
-	size_t around[129], depth = 0, found = 0;	/* the prefixes around this one, each inside the one before */
-	struct place place = {0};
-
-	for (size_t i = 0; i < list->count; around[depth++] = i++) {
-		prefix = &list->prefixes[i];
-		while (depth && !prefix_covers(&list->prefixes[around[depth - 1]], prefix))
-			depth--;
-		wide = depth ? &list->prefixes[around[depth - 1]] : NULL;
-		if (prefix->region != (wide ? wide->region : 0) || found++ >= SWALLOWED_SHOWN)
-			continue;
-		place = prefix_place(list, i, files);
-		faults_warning(faults, &place, "prefix %s changes nothing: %s%s has the same region",
-			       prefix_text(prefix, bits, text), wide ? "" : "the default",
-			       wide ? prefix_text(wide, bits, wider) : "");
-	}
-	if (found > SWALLOWED_SHOWN)
-		faults_warning(faults, &place, "%zu more IPv%c prefixes of this topology change nothing",
-			       found - SWALLOWED_SHOWN, bits == 32 ? '4' : '6');
 }

@@ -42,11 +42,7 @@ int prefixes_read(const struct bundle_file *table, uint32_t file, struct words *
  */
 int prefixes_sort(struct config_prefixes *list, unsigned int bits, const char *const *files, struct faults *faults);
 
-/*
- * Warns of prefixes in a sorted list that change nothing: the next wider one has their region, or if there is none,
- * they have the default region 0. Of many, the first few and their number.
- */
-void prefixes_warn(const struct config_prefixes *list, unsigned int bits, const char *const *files,
-		   struct faults *faults);
+/* Where one was written; `files` are the configuration's. */
+struct place prefix_place(const struct config_prefixes *list, size_t at, const char *const *files);
 
 #endif

@@ -232,7 +232,7 @@ static void frame_take(struct frame *frame, const struct driver *driver, const s
 
 static int complain(const struct vector *vector, const char *what)
 {
-	printf("not ok - %s:%u: %s: %s\n", vector->file, vector->line, vector->name, what);
+	printf("not ok - %s:%u: %s (driver, IPv%u): %s\n", vector->file, vector->line, vector->name, vector->version, what);
 	return 1;
 }
 

@@ -4,12 +4,15 @@
 
     make.py FILE...            fill in the lines query, reply, query-frame and reply-frame
     make.py --check FILE...    change nothing; every literal must be what the row says, and dnspython must read it so
+    make.py --table DOC FILE...    change nothing; the table of requirements in DOC and the rows must know each other
 
 README.md describes the rows. Nothing here is shared with the server: names, records and messages are dnspython's,
-checksums and SipHash are written again.
+checksums, SipHash and server cookies are written again.
 """
+import fnmatch
 import ipaddress
 import os
+import re
 import struct
 import sys
 import zlib
@@ -30,7 +33,12 @@ PORT = 40000
 SERVER_MAC = bytes.fromhex("02ec5d000001")   # run.c puts the interface's in its place
 CLIENT_MAC = bytes.fromhex("02ec5d000002")
 OPT_SIZE = 1232
-KEY = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "draw.key"), "rb").read()
+ECS, COOKIE, KEEPALIVE = 8, 10, 11           # option codes
+IDLE = 100                                   # of the server's TCP connections, in tenths of a second
+HERE = os.path.dirname(os.path.abspath(__file__))
+KEY = open(os.path.join(HERE, "draw.key"), "rb").read()
+SECRETS = [bytes.fromhex(line) for line in open(os.path.join(HERE, "cookie.secrets"), encoding="ascii") if line[0] != "#"]
+CLOCK = int(open(os.path.join(HERE, "cookie.clock"), encoding="ascii").read())
 LITERALS = ("query", "reply", "query-frame", "reply-frame")
 
 
@@ -72,6 +80,11 @@ def read_rows(path):
     return rows
 
 
+def requirements(row):
+    """The line `req`: requirements with commas between them; behind a semicolon, words."""
+    return [word.strip() for word in row.get("req", "").partition(";")[0].split(",") if word.strip()]
+
+
 # -- SipHash-2-4, after the paper --
 
 def siphash(key, data):
@@ -111,13 +124,42 @@ assert siphash(bytes(range(16)), bytes(range(15))) == 0xa129ca6149be45e5    # th
 
 # -- who asks whom --
 
+def addresses(words, own):
+    """Addresses, 4 and 6 for the lab's own -> {IP version: address}"""
+    found = {}
+    for word in words:
+        address = ipaddress.ip_address(own[int(word)] if word in ("4", "6") else word)
+        if address.version in found:
+            raise Bad(f"two addresses of IPv{address.version}")
+        found[address.version] = address
+    return found
+
+
+def transports(row):
+    """from ADDRESS..., to ADDRESS... -> {IP version: (client, server)} for those that the row is asked over"""
+    clients = addresses(row.get("from", "4 6").split(), CLIENTS)
+    servers = {**addresses("46", SERVERS), **addresses(row.get("to", "").split(), SERVERS)}
+    return {version: (client, servers[version]) for version, client in clients.items()}
+
+
 def endpoints(row):
-    """from ADDRESS [PORT], to ADDRESS -> (client, port, server)"""
-    words = row.get("from", "4").split()
-    client = ipaddress.ip_address(CLIENTS[int(words[0])] if words[0] in ("4", "6") else words[0])
-    port = int(words[1]) if len(words) > 1 else PORT
-    server = ipaddress.ip_address(row.get("to", SERVERS[client.version]))
-    return client, port, server
+    """-> (client, port, server) of a row whose octets depend on who asks"""
+    both = list(transports(row).values())
+    if len(both) != 1:
+        raise Bad("its octets depend on who asks: `from` has to name one")
+    return both[0][0], int(row.get("port", PORT)), both[0][1]
+
+
+def is_pinned(row):
+    """Do the row's octets depend on who asks? Only then may it be asked over one transport alone."""
+    drawn = any(text.split()[0] in ("rotate", "weighted") for text in row.all("an"))
+    cookie = "secret=" in row.get("ask") or "cookie=" in row.get("opt", "")
+    return drawn or cookie or row.get("link") is not None
+
+
+def check_transports(row):
+    if len(transports(row)) == 1 and not is_pinned(row):
+        raise Bad("asked over one transport, though the reply is the same over the other")
 
 
 def draw(row, query):
@@ -148,6 +190,47 @@ def hash_score(member, slot):
     return siphash(bytes(16), struct.pack("<QQQ", name, slot, 0)) >> 12
 
 
+# -- cookies (RFC 9018) --
+
+def server_cookie(row, client_cookie, **given):
+    """
+    secret: which of SECRETS, from 1; age: seconds ago, in the future if negative; address: made for another client;
+    version, reserved (hex): other than RFC 9018 4 has them
+    """
+    secret, age = int(given.pop("secret", 1)), int(given.pop("age", 0))
+    address = ipaddress.ip_address(given.pop("address")) if "address" in given else endpoints(row)[0]
+    head = struct.pack("!B", int(given.pop("version", 1))) + bytes.fromhex(given.pop("reserved", "000000"))
+    head += struct.pack("!I", CLOCK - age)
+    if given:
+        raise Bad(f"unknown words in a cookie: {given}")
+    return head + struct.pack("<Q", siphash(SECRETS[secret - 1], client_cookie + head + address.packed))
+
+
+def words_of(text):
+    """key=value,key=value"""
+    return dict(word.split("=") for word in text.split(",")) if text else {}
+
+
+def cookie_option(row, text):
+    """CLIENT: a client cookie alone; CLIENT,secret=1,...: with a server cookie"""
+    client, *given = text.split(",", 1)
+    client = bytes.fromhex(client)
+    return client + server_cookie(row, client, **words_of(given[0])) if given else client
+
+
+def check_rfc_9018():
+    """Its appendix A, which has one client over IPv4 and one over IPv6."""
+    for secret, client, head, address, digest in (
+            ("e5e973e5a6b2a43f48e7dc849e37bfcf", "2464c4abcf10c957", "010000005cf79f11", "198.51.100.100", "1f8130c3eee29480"),
+            ("dd3bdf9344b678b185a6f5cb60fca715", "22681ab97d52c298", "010000005cf7c579",
+             "2001:db8:220:1:59de:d0f4:8769:82b8", "26556bd0934c72f8")):
+        octets = bytes.fromhex(client + head) + ipaddress.ip_address(address).packed
+        assert struct.pack("<Q", siphash(bytes.fromhex(secret), octets)).hex() == digest
+
+
+check_rfc_9018()
+
+
 # -- queries --
 
 def number(text):
@@ -173,9 +256,11 @@ class Ask:
 
     def __init__(self, row):
         words = row.get("ask").split()
+        self.row = row
         self.id = zlib.crc32(row.name.encode()) & 0xffff
         self.name, self.type, self.qclass = parse_name(words[0]), dns.rdatatype.from_text(words[1]), 1
         self.flags = self.opcode = 0
+        self.question = True
         self.edns, self.version, self.edns_flags = None, 0, 0
         self.options, self.edits = [], []
         for word in words[2:]:
@@ -203,28 +288,33 @@ class Ask:
                 self.version = number(value)
             else:
                 self.edns_flags = number(value)
-        elif key in ("ecs", "opt"):
+        elif key == "noquestion":
+            self.question = False
+        elif key in ("ecs", "cookie", "opt"):
             self.edns = self.edns if self.edns is not None else OPT_SIZE
-            code, data = (8, ecs_option(value)) if key == "ecs" else self.raw_option(value)
-            self.options.append((code, data))
+            self.options.append(self.option(key, value))
         elif key in ("set", "cut", "append", "counts", "insert"):
             self.edits.append((key, value))
         else:
             raise Bad(f"unknown word in ask: {word}")
 
-    @staticmethod
-    def raw_option(value):
+    def option(self, key, value):
+        if key == "ecs":
+            return ECS, ecs_option(value)
+        if key == "cookie":
+            return COOKIE, cookie_option(self.row, value)
         code, _, data = value.partition(":")
         return int(code), bytes.fromhex(data)
 
     def wire(self):
         """The octets; the edits are made last, in order, on the finished message."""
-        counts = [1, 0, 0, 0 if self.edns is None else 1]
+        counts = [int(self.question), 0, 0, int(self.edns is not None)]
         for key, value in self.edits:
             if key == "counts":
                 counts = [int(one) for one in value.split(",")]
         out = struct.pack("!HHHHHH", self.id, self.flags | self.opcode << 11, *counts)
-        out += self.name.to_wire() + struct.pack("!HH", self.type, self.qclass)
+        if self.question:
+            out += self.name.to_wire() + struct.pack("!HH", self.type, self.qclass)
         if self.edns is not None:
             data = b"".join(struct.pack("!HH", code, len(data)) + data for code, data in self.options)
             out += struct.pack("!BHHBBHH", 0, 41, self.edns, 0, self.version, self.edns_flags, len(data)) + data
@@ -240,25 +330,25 @@ class Ask:
                 out = out[:at] + octets + out[at + len(octets) if key == "set" else at:]
         return out
 
-    def first_ecs(self):
-        """The option that is echoed, of the words or of octets appended."""
+    def first(self, wanted):
+        """The first option of this code, of the words or of octets appended."""
         for code, data in self.options:
-            if code == 8:
+            if code == wanted:
                 return data
         appended = bytes.fromhex(dict(self.edits)["append"])
-        return appended[appended.index(b"\0\x08") + 4:]
+        return appended[appended.index(struct.pack("!H", wanted)) + 4:]
 
     def is_edited(self):
         return bool(self.edits)
 
     def check(self, wire):
         """dnspython must read the query as the row says, if it is one that can be read."""
-        if self.is_edited() or self.qclass != 1 or self.opcode:
+        if self.is_edited() or self.qclass != 1 or self.opcode or not self.question:
             return
         try:
             message = dns.message.from_wire(wire)
         except Exception as fault:
-            if any(code == 8 for code, _ in self.options):
+            if any(code == ECS for code, _ in self.options):
                 return      # a malformed client subnet is what the row wants
             raise Bad(f"dnspython cannot read the query: {fault}") from fault
         question = message.question[0]
@@ -364,7 +454,7 @@ class Want:
         self.ask, self.query = ask, query
         self.rcode = dns.rcode.from_text(words[0])
         self.flags = 0x8000 | ask.opcode << 11
-        self.question = True
+        self.question = ask.question
         for word in words[1:]:
             if word == "noquestion":
                 self.question = False
@@ -375,18 +465,22 @@ class Want:
         self.opt = row.get("opt")
 
     def options(self):
-        """-> (DO, ECS option octets or nothing, echoed from the first one of the query)"""
-        flags, data = 0, b""
+        """-> [(code, octets)], in the order of the words"""
+        found = []
         for word in self.opt.split():
-            if word == "do":
-                flags = 0x8000
-            elif word.startswith("ecs/"):
-                echo = self.ask.first_ecs()
-                echo = echo[:3] + bytes([int(word[4:])]) + echo[4:]
-                data += struct.pack("!HH", 8, len(echo)) + echo
-            elif word != "bare":
+            if word.startswith("ecs/"):
+                echo = self.ask.first(ECS)
+                found.append((ECS, echo[:3] + bytes([int(word[4:])]) + echo[4:]))
+            elif word == "cookie=same":
+                found.append((COOKIE, self.ask.first(COOKIE)))
+            elif word.startswith("cookie=new"):
+                client = self.ask.first(COOKIE)[:8]
+                found.append((COOKIE, client + server_cookie(self.ask.row, client, **words_of(word[11:]))))
+            elif word == "keepalive":
+                found.append((KEEPALIVE, struct.pack("!H", IDLE)))
+            elif word not in ("do", "bare"):
                 raise Bad(f"unknown word in opt: {word}")
-        return flags, data
+        return found
 
     def wire(self):
         counts = [int(self.question)] + [len(section) for section in self.sections]
@@ -399,7 +493,8 @@ class Want:
         for text in sum(self.sections, []):
             writer.record(text, self.compress)
         if self.opt is not None:
-            flags, data = self.options()
+            flags = 0x8000 if "do" in self.opt.split() else 0
+            data = b"".join(struct.pack("!HH", code, len(octets)) + octets for code, octets in self.options())
             writer.out += struct.pack("!BHHBBHH", 0, 41, OPT_SIZE, self.rcode >> 4, 0, flags, len(data)) + data
         return writer.out
 
@@ -440,14 +535,10 @@ class Want:
             raise Bad("no OPT, or of another version or size")
         if message.ednsflags & 0xffff != (0x8000 if "do" in self.opt.split() else 0):
             raise Bad(f"EDNS flags are {message.ednsflags:08x}")
-        scopes = [int(word[4:]) for word in self.opt.split() if word.startswith("ecs/")]
-        if len(message.options) != len(scopes):
-            raise Bad(f"options are {message.options}")
-        for option, scope in zip(message.options, scopes):
-            echo = self.ask.first_ecs()
-            octets = option.to_wire()
-            if option.otype != (8 if echo[:2] != b"\0\0" else 65001) or octets[:3] != echo[:3] or octets[3] != scope or octets[4:] != echo[4:]:
-                raise Bad(f"client subnet is {octets.hex()}")
+        said = [(code if octets[:2] != b"\0\0" else 65001, octets) for code, octets in self.options()]
+        read = [(int(option.otype), option.to_wire()) for option in message.options]
+        if said != read:
+            raise Bad(f"options are {read}")
 
 
 # -- frames --
@@ -533,6 +624,7 @@ def reply_frame(row, reply):
 
 def literals(row, checking):
     """-> the row's literal lines, keys to hex; with `checking`, dnspython reads them first."""
+    check_transports(row)
     ask = Ask(row)
     query = ask.wire()
     want = Want(row, ask, query)
@@ -544,7 +636,7 @@ def literals(row, checking):
     verdict = row.get("driver").split()
     if verdict[0] not in ("tx", "pass", "none"):
         raise Bad(f"driver is {verdict}")
-    if row.get("req") is None:
+    if not requirements(row):
         raise Bad("no requirement is named")
     if row.get("link") is None:
         return {"query": query.hex(), "reply": reply.hex() if reply is not None else "drop"}

@@ -31,7 +31,7 @@ void tally_count(struct tally *tally, const struct vector *vector, const char *h
 	else
 		tally->passed++;
 	if (!failed)
-		printf("ok - %s: %s\n", vector->name, how);
+		printf("ok - %s: %s, IPv%u\n", vector->name, how, vector->version);
 }
 
 static int list_addresses(const struct vectors *vectors)
@@ -62,8 +62,8 @@ int main(int argc, char **argv)
 	const char *verb = argc > 1 ? argv[1] : "", *pins = NULL;
 	struct vectors vectors = { 0 };
 	struct tally tally = { 0 };
-	unsigned int ifindex = 0;
-	int option, code = 0;
+	unsigned int ifindex = 0, version;
+	int option, code = 0, i;
 
 	optind = 2;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -76,8 +76,9 @@ int main(int argc, char **argv)
 	}
 	if (optind >= argc)
 		return usage();
-	for (; optind < argc && !code; optind++)
-		code = vectors_read(&vectors, argv[optind]);
+	for (version = 4; version <= 6; version += 2)
+		for (i = optind; i < argc && !code; i++)
+			code = vectors_read(&vectors, argv[i], version);
 	if (code) {
 		code = 2;
 	} else if (!strcmp(verb, "addresses")) {

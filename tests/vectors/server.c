@@ -50,7 +50,8 @@ int run_server(const struct vectors *vectors, struct tally *tally)
 
 static int complain(const struct vector *vector, const char *transport, const char *what)
 {
-	printf("not ok - %s:%u: %s (%s): %s\n", vector->file, vector->line, vector->name, transport, what);
+	printf("not ok - %s:%u: %s (%s, IPv%u): %s\n", vector->file, vector->line, vector->name, transport, vector->version,
+	       what);
 	return 1;
 }
 

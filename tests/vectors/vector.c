@@ -10,6 +10,10 @@
 #include "tests/vectors/vector.h"
 
 #define CLIENT_PORT 40000
+#define CLIENT_4 "198.18.0.2"
+#define CLIENT_6 "fd00:ec5::2"
+#define SERVER_4 "198.18.0.1"
+#define SERVER_6 "fd00:ec5::1"
 
 const char *const vector_reasons[] = {
 	"GO",
@@ -20,7 +24,13 @@ const char *const vector_reasons[] = {
 
 static int take_line(struct vector *vector, const char *key, char *value);
 
-static struct vector *vector_add(struct vectors *vectors, const char *name, const char *file, unsigned int line)
+static int family_of(const struct vector *vector)
+{
+	return vector->version == 4 ? AF_INET : AF_INET6;
+}
+
+static struct vector *vector_add(struct vectors *vectors, unsigned int version, const char *name, const char *file,
+				 unsigned int line)
 {
 	struct vector *list = realloc(vectors->list, (vectors->count + 1) * sizeof(*list)), *vector;
 
@@ -32,16 +42,32 @@ static struct vector *vector_add(struct vectors *vectors, const char *name, cons
 	vector->name = strdup(name);
 	vector->file = file;
 	vector->line = line;
-	vector->version = 4;
-	inet_pton(AF_INET, "198.18.0.2", vector->client);
-	inet_pton(AF_INET, "198.18.0.1", vector->server);
+	vector->version = version;
+	inet_pton(family_of(vector), version == 4 ? CLIENT_4 : CLIENT_6, vector->client);
+	inet_pton(family_of(vector), version == 4 ? SERVER_4 : SERVER_6, vector->server);
 	vector->port = CLIENT_PORT;
 	vector->via = VECTOR_UDP | VECTOR_TCP;
 	vector->verdict = VERDICT_NONE;
 	return vector->name ? vector : NULL;
 }
 
-int vectors_read(struct vectors *vectors, const char *path)
+static void vector_free(struct vector *vector)
+{
+	free(vector->name);
+	free(vector->query.data);
+	free(vector->reply.data);
+	free(vector->query_frame.data);
+	free(vector->reply_frame.data);
+}
+
+/* A row that is not asked over this transport goes again when all its lines have been read. */
+static void vector_end(struct vectors *vectors)
+{
+	if (vectors->count && vectors->list[vectors->count - 1].elsewhere)
+		vector_free(&vectors->list[--vectors->count]);
+}
+
+int vectors_read(struct vectors *vectors, const char *path, unsigned int version)
 {
 	struct vector *vector = NULL;
 	char *line = NULL, *key, *value;
@@ -67,7 +93,8 @@ int vectors_read(struct vectors *vectors, const char *path)
 			*value++ = '\0';
 		value += strspn(value, " \t");
 		if (!strcmp(key, "vector")) {
-			vector = vector_add(vectors, value, path, number);
+			vector_end(vectors);
+			vector = vector_add(vectors, version, value, path, number);
 			code = vector ? 0 : -ENOMEM;
 		} else {
 			code = vector ? take_line(vector, key, value) : -EINVAL;
@@ -75,6 +102,7 @@ int vectors_read(struct vectors *vectors, const char *path)
 		if (code)
 			fprintf(stderr, "%s:%u: %s: %s\n", path, number, key, strerror(-code));
 	}
+	vector_end(vectors);
 	free(line);
 	fclose(file);
 	return code;
@@ -84,13 +112,8 @@ void vectors_free(struct vectors *vectors)
 {
 	size_t i;
 
-	for (i = 0; i < vectors->count; i++) {
-		free(vectors->list[i].name);
-		free(vectors->list[i].query.data);
-		free(vectors->list[i].reply.data);
-		free(vectors->list[i].query_frame.data);
-		free(vectors->list[i].reply_frame.data);
-	}
+	for (i = 0; i < vectors->count; i++)
+		vector_free(&vectors->list[i]);
 	free(vectors->list);
 	memset(vectors, 0, sizeof(*vectors));
 }
@@ -118,23 +141,40 @@ static int take_hex(struct octets *octets, const char *text)
 	return 0;
 }
 
-/* 4, 6 (the lab's client), or an address; then a port. */
+/*
+ * The one of the addresses that is of the vector's IP version, if any; 4 and 6 stand for the lab's own. Returns 1 if there is
+ * one, 0 if there is none, -EINVAL.
+ */
+static int take_address(const struct vector *vector, char *text, uint8_t address[16])
+{
+	char *word;
+
+	for (word = strtok(text, " "); word; word = strtok(NULL, " ")) {
+		unsigned int version = strchr(word, ':') || !strcmp(word, "6") ? 6 : 4;
+
+		if (version != vector->version)
+			continue;
+		if (word[1] && inet_pton(family_of(vector), word, address) != 1)
+			return -EINVAL;
+		return 1;
+	}
+	return 0;
+}
+
+/* A row that names who asks is asked over the transports of those. */
 static int take_from(struct vector *vector, char *text)
 {
-	char *address = strtok(text, " "), *port = strtok(NULL, " ");
+	int found = take_address(vector, text, vector->client);
 
-	if (!address)
-		return -EINVAL;
-	if (!strcmp(address, "4"))
-		address = (char *)"198.18.0.2";
-	else if (!strcmp(address, "6"))
-		address = (char *)"fd00:ec5::2";
-	vector->version = strchr(address, ':') ? 6 : 4;
-	if (vector->version == 6)
-		inet_pton(AF_INET6, "fd00:ec5::1", vector->server);
-	if (port)
-		vector->port = strtoul(port, NULL, 10);
-	return inet_pton(vector->version == 4 ? AF_INET : AF_INET6, address, vector->client) == 1 ? 0 : -EINVAL;
+	vector->elsewhere = !found;
+	return found < 0 ? found : 0;
+}
+
+static int take_to(struct vector *vector, char *text)
+{
+	int found = take_address(vector, text, vector->server);
+
+	return found < 0 ? found : 0;
 }
 
 static int take_driver(struct vector *vector, char *text)
@@ -156,8 +196,12 @@ static int take_line(struct vector *vector, const char *key, char *value)
 {
 	if (!strcmp(key, "from"))
 		return take_from(vector, value);
+	if (!strcmp(key, "port")) {
+		vector->port = strtoul(value, NULL, 10);
+		return vector->port ? 0 : -EINVAL;
+	}
 	if (!strcmp(key, "to"))
-		return inet_pton(vector->version == 4 ? AF_INET : AF_INET6, value, vector->server) == 1 ? 0 : -EINVAL;
+		return take_to(vector, value);
 	if (!strcmp(key, "via")) {
 		vector->via = !strcmp(value, "udp") ? VECTOR_UDP : !strcmp(value, "tcp") ? VECTOR_TCP : 0;
 		return vector->via ? 0 : -EINVAL;

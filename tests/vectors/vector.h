@@ -21,6 +21,7 @@ struct vector {
 	const char *file;
 	unsigned int line;
 	unsigned int version;		/* of IP: 4 or 6 */
+	int elsewhere;			/* while it is read: `from` names nobody of this version */
 	uint8_t client[16], server[16];	/* network order; IPv4 in the first four octets */
 	uint16_t port;			/* the client's */
 	unsigned int via;		/* VECTOR_UDP, VECTOR_TCP */
@@ -35,8 +36,11 @@ struct vectors {
 	size_t count;
 };
 
-/* Appends a file's vectors. 0, or -errno with a line "file:line: ..." printed. Free with vectors_free() after either. */
-int vectors_read(struct vectors *vectors, const char *path);
+/*
+ * Appends a file's vectors as they are asked over this IP version: a row that does not say from where stands in both.
+ * 0, or -errno with a line "file:line: ..." printed. Free with vectors_free() after either.
+ */
+int vectors_read(struct vectors *vectors, const char *path, unsigned int version);
 void vectors_free(struct vectors *vectors);
 
 extern const char *const vector_reasons[];	/* by enum reason */

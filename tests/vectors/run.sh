@@ -17,7 +17,7 @@ lab()
 	"$root/tests/lab.sh" "$@"
 }
 
-on=("$here"/scenario.txt "$here"/ecs.txt "$here"/dns.txt "$here"/services.txt)
+on=("$here"/scenario.txt "$here"/ecs.txt "$here"/malformed.txt "$here"/dns.txt "$here"/services.txt)
 
 main()
 {
@@ -56,6 +56,8 @@ give_addresses()
 		*) lab client ip addr replace "$address/32" dev ecs1 ;;
 		esac
 	done < <("$runner" addresses "${on[@]}" "$here/ecs-off.txt" | grep -vxE '198\.18\.0\.2|fd00:ec5::2')
+	lab server ip addr add 198.18.0.53/24 dev ecs0
+	lab server ip addr add fd00:ec5::53/64 dev ecs0 nodad
 	lab server ip route replace 198.18.0.0/16 dev ecs0
 	lab server ip -6 route replace fd00:ec5::/32 dev ecs0
 }

@@ -12,7 +12,8 @@
 #   sudo tests/lab.sh down               remove every trace
 #
 # LAB=name gives a lab of its own beside the others. BUILD=dir takes the programs from there (default build/).
-# LOADER_OPTIONS are given to `ecsdns-loader attach`.
+# LOADER_OPTIONS are given to `ecsdns-loader attach`, FALLBACK_OPTIONS to the fallback; FALLBACK_COMMAND stands in front of
+# it and has to become it by exec.
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -125,7 +126,9 @@ start_daemons()
 {
 	start_one controller ecsdns-controller --pins "$ECSDNS_PINS" --socket "$ECSDNS_SOCKET" --state "$ECSDNS_STATE"
 	wait_for "the controller's socket" test -S "$ECSDNS_SOCKET"
-	start_one fallback ecsdns-fallback --pins "$ECSDNS_PINS" --state "$ECSDNS_STATE" --workers 2
+	# shellcheck disable=SC2086
+	start_one fallback ${FALLBACK_COMMAND:-} ecsdns-fallback --pins "$ECSDNS_PINS" --state "$ECSDNS_STATE" --workers 2 \
+		${FALLBACK_OPTIONS:-}
 }
 
 start_one()

@@ -194,13 +194,14 @@ def hash_score(member, slot):
 
 def server_cookie(row, client_cookie, **given):
     """
-    secret: which of SECRETS, from 1; age: seconds ago, in the future if negative; address: made for another client;
-    version, reserved (hex): other than RFC 9018 4 has them
+    secret: which of SECRETS, from 1; age: seconds ago, in the future if negative; address, client (hex): made for another
+    address or client cookie; version, reserved (hex): other than RFC 9018 4 has them
     """
     secret, age = int(given.pop("secret", 1)), int(given.pop("age", 0))
     address = ipaddress.ip_address(given.pop("address")) if "address" in given else endpoints(row)[0]
     head = struct.pack("!B", int(given.pop("version", 1))) + bytes.fromhex(given.pop("reserved", "000000"))
     head += struct.pack("!I", CLOCK - age)
+    client_cookie = bytes.fromhex(given.pop("client", client_cookie.hex()))
     if given:
         raise Bad(f"unknown words in a cookie: {given}")
     return head + struct.pack("<Q", siphash(SECRETS[secret - 1], client_cookie + head + address.packed))
@@ -535,7 +536,7 @@ class Want:
             raise Bad("no OPT, or of another version or size")
         if message.ednsflags & 0xffff != (0x8000 if "do" in self.opt.split() else 0):
             raise Bad(f"EDNS flags are {message.ednsflags:08x}")
-        said = [(code if octets[:2] != b"\0\0" else 65001, octets) for code, octets in self.options()]
+        said = [(65001 if code == ECS and octets[:2] == b"\0\0" else code, octets) for code, octets in self.options()]
         read = [(int(option.otype), option.to_wire()) for option in message.options]
         if said != read:
             raise Bad(f"options are {read}")

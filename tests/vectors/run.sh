@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The vectors in a lab of their own: what the literals say by dnspython, then through the driver by BPF_PROG_RUN, then,
-# with the driver detached, through the fallback over UDP and TCP. Prints TAP.
+# with the driver detached, through the fallback over UDP and TCP, whose clock stands still and whose secrets are known.
+# Prints TAP.
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/tests/vectors
 runner=${BUILD:-$root/build}/vectors-run
 export LAB=vectors
+run=/run/ecsdns-lab/$LAB
 # shellcheck source=tests/tap.sh
 . "$root/tests/tap.sh"
 
@@ -17,32 +19,46 @@ lab()
 	"$root/tests/lab.sh" "$@"
 }
 
-on=("$here"/scenario.txt "$here"/ecs.txt "$here"/malformed.txt "$here"/dns.txt "$here"/services.txt)
+on=("$here"/scenario.txt "$here"/ecs.txt "$here"/malformed.txt "$here"/dns.txt "$here"/services.txt "$here"/cookies.txt)
 
 main()
 {
 	trap 'lab down' EXIT
 	check "dnspython reads every vector as its row says" "$here/make.py" --check "$here"/*.txt
 	lab up
-	give_key
+	give_secrets
 	give_addresses
 	push ecs-off.yaml
 	drive "$here/ecs-off.txt"
 	push vectors.yaml
-	drive "${on[@]}" "$here/frames.txt"
+	drive "${on[@]}" "$here/cookies-rolled.txt" "$here/frames.txt"
 	check "detach" lab server ecsdns-loader detach ecs0
 	ask "${on[@]}"
 	push ecs-off.yaml
 	ask "$here/ecs-off.txt"
+	roll_over
+	ask "$here/cookies-rolled.txt"
 	finish
 }
 
-# The draw of rotation and weights is of this key: with another, other records come first.
-give_key()
+# The draw of rotation and weights is of this key: with another, other records come first. Cookies are of the clock, too.
+give_secrets()
 {
 	lab stop
-	install -m 0600 "$here/draw.key" "/run/ecsdns-lab/$LAB/state/draw.key"
+	install -m 0600 "$here/draw.key" "$run/state/draw.key"
+	install -m 0600 "$here/cookie.secrets" "$run/cookie.secrets"
+	export FALLBACK_OPTIONS="--cookie-secrets $run/cookie.secrets"
+	FALLBACK_COMMAND="$here/clock.sh $(<"$here/cookie.clock")"
+	export FALLBACK_COMMAND
 	lab start
+}
+
+# The second secret becomes the first (RFC 9018 5).
+roll_over()
+{
+	grep -v '^#' "$here/cookie.secrets" | tac >"$run/cookie.secrets"
+	check "SIGHUP: the secrets again" kill -HUP "$(<"$run/fallback.pid")"
+	sleep 0.2
 }
 
 # The resolvers that the vectors are asked by.
@@ -55,7 +71,7 @@ give_addresses()
 		*:*) lab client ip addr replace "$address/128" dev ecs1 nodad ;;
 		*) lab client ip addr replace "$address/32" dev ecs1 ;;
 		esac
-	done < <("$runner" addresses "${on[@]}" "$here/ecs-off.txt" | grep -vxE '198\.18\.0\.2|fd00:ec5::2')
+	done < <("$runner" addresses "$here"/*.txt | grep -vxE '198\.18\.0\.2|fd00:ec5::2')
 	lab server ip addr add 198.18.0.53/24 dev ecs0
 	lab server ip addr add fd00:ec5::53/64 dev ecs0 nodad
 	lab server ip route replace 198.18.0.0/16 dev ecs0
@@ -71,7 +87,7 @@ push()
 
 drive()
 {
-	count < <(lab server "$runner" driver --pins "/run/ecsdns-lab/$LAB/bpf/ecsdns/v1" \
+	count < <(lab server "$runner" driver --pins "$run/bpf/ecsdns/v1" \
 		--ifindex "$(lab server cat /sys/class/net/ecs0/ifindex)" "$@" 2>&1)
 }
 

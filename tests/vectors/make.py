@@ -219,12 +219,14 @@ def cookie_option(row, text):
     return client + server_cookie(row, client, **words_of(given[0])) if given else client
 
 
+RFC_9018_A = (      # two of its examples: secret, client cookie, head of the server cookie, address, hash
+    ("e5e973e5a6b2a43f48e7dc849e37bfcf", "2464c4abcf10c957", "010000005cf79f11", "198.51.100.100", "1f8130c3eee29480"),
+    ("dd3bdf9344b678b185a6f5cb60fca715", "22681ab97d52c298", "010000005cf7c579", "2001:db8:220:1:59de:d0f4:8769:82b8",
+     "26556bd0934c72f8"))
+
+
 def check_rfc_9018():
-    """Its appendix A, which has one client over IPv4 and one over IPv6."""
-    for secret, client, head, address, digest in (
-            ("e5e973e5a6b2a43f48e7dc849e37bfcf", "2464c4abcf10c957", "010000005cf79f11", "198.51.100.100", "1f8130c3eee29480"),
-            ("dd3bdf9344b678b185a6f5cb60fca715", "22681ab97d52c298", "010000005cf7c579",
-             "2001:db8:220:1:59de:d0f4:8769:82b8", "26556bd0934c72f8")):
+    for secret, client, head, address, digest in RFC_9018_A:
         octets = bytes.fromhex(client + head) + ipaddress.ip_address(address).packed
         assert struct.pack("<Q", siphash(bytes.fromhex(secret), octets)).hex() == digest
 
@@ -693,7 +695,58 @@ def fill_file(path):
     return faults
 
 
+# -- the table of requirements --
+
+NUMBERED = 24       # requirements, besides those that have words for names
+
+
+def read_table(path):
+    """-> [(line, requirement, patterns of vectors, other tests)] of every table with five columns"""
+    rows = []
+    for line, text in enumerate(open(path, encoding="utf-8"), 1):
+        cells = [cell.strip() for cell in text.strip().split("|")[1:-1]]
+        if text.startswith("| ") and len(cells) == 5 and cells[0] != "no.":
+            rows.append((line, cells[0], *(re.findall("`([^`]+)`", cell) for cell in cells[3:])))
+    return rows
+
+
+def check_other(test):
+    """FILE or FILE:WORD, below the project's root; what has no slash is a word of the row"""
+    path, _, word = test.partition(":")
+    path = os.path.join(HERE, "../..", path)
+    if not os.path.isfile(path):
+        return f"there is no {test}"
+    return "" if word in open(path, encoding="utf-8").read() else f"{word} is not in {test}"
+
+
+def check_table(path, files):
+    """Prints what is wrong. -> how many"""
+    named = {row.name: requirements(row) for file in files for row in read_rows(file)}
+    faults, covered, known = [], set(), set()
+    for line, requirement, patterns, others in read_table(path):
+        known.add(requirement)
+        if not patterns and not others:
+            faults.append(f"{line}: {requirement}: no test")
+        for pattern in patterns:
+            found = [name for name in named if fnmatch.fnmatchcase(name, pattern) and requirement in named[name]]
+            covered.update((name, requirement) for name in found)
+            if not found:
+                faults.append(f"{line}: no vector {pattern} names requirement {requirement}")
+        faults += [f"{line}: {fault}" for fault in map(check_other, (other for other in others if "/" in other)) if fault]
+    faults += [f"requirement {number} has no row" for number in range(1, NUMBERED + 1) if str(number) not in known]
+    faults += [f"no row of requirement {wanted} has the vector {name}"
+               for name, all_wanted in named.items() for wanted in all_wanted if (name, wanted) not in covered]
+    for fault in faults:
+        print(f"{path}:{fault}" if fault[0].isdigit() else f"{path}: {fault}")
+    print(f"{len(covered)} passed, {len(faults)} failed")
+    return len(faults)
+
+
+# -- the command line --
+
 def main(arguments):
+    if arguments[:1] == ["--table"] and len(arguments) > 2:
+        return 1 if check_table(arguments[1], arguments[2:]) else 0
     checking = arguments[:1] == ["--check"]
     files = arguments[1:] if checking else arguments
     if not files or files[0].startswith("-"):

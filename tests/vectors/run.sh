@@ -25,6 +25,7 @@ main()
 {
 	trap 'lab down' EXIT
 	check "dnspython reads every vector as its row says" "$here/make.py" --check "$here"/*.txt
+	check "requirements and vectors know each other" "$here/make.py" --table "$root/docs/client-subnet.md" "$here"/*.txt
 	lab up
 	give_secrets
 	give_addresses

@@ -142,8 +142,8 @@ static int take_hex(struct octets *octets, const char *text)
 }
 
 /*
- * The one of the addresses that is of the vector's IP version, if any; 4 and 6 stand for the lab's own. Returns 1 if there is
- * one, 0 if there is none, -EINVAL.
+ * The one of the addresses that is of the vector's IP version; 4 and 6 stand for the lab's own. Returns 1, 0 if there is
+ * none, or -EINVAL.
  */
 static int take_address(const struct vector *vector, char *text, uint8_t address[16])
 {

@@ -108,7 +108,7 @@ count()
 	sed -E 's/^([0-9]+ passed, )/# \1/' <<<"$output"
 	tap_number=$((tap_number + ok + not_ok))
 	tap_failed=$((tap_failed + not_ok))
-	[ "$ok" -gt 0 ] || tap_not_ok "the runner ran nothing"
+	[ $((ok + not_ok)) -gt 0 ] || tap_not_ok "the runner ran nothing"
 }
 
 main "$@"

@@ -24,13 +24,15 @@ load_begin "$scratch/a/main.yaml"
 # TRANSPORT: the driver answers `count` queries, each of them looked at
 flood()
 {
-	local output status=0 rate
+	local output status=0 rate before
 
+	before=$(answered)
 	output=$(load_flood --table "$scratch/table" --kind service --count "$count" --seconds 120 --transport "$1" 2>&1) ||
 		status=$?
 	rate=$(load_figure rate "$output")
 	same "flood over IPv$1: $count queries, every reply came and is right" 0 $status
 	[ $status -eq 0 ] || note "$output"
+	same "flood over IPv$1: the driver answered them" "$(load_figure received "$output")" $(($(answered) - before))
 	note "! flood over IPv$1: $count replies checked, $rate a second"
 }
 

@@ -26,13 +26,14 @@ load_end()
 
 # CONFIG: the lab, whose driver runs on both CPUs at once: two receive queues at the server's end, fed by two of the
 # client's. The client's end keeps one: with two, veth of Linux 6.18 lets frames sent by XDP_TX from the second CPU lie in
-# its ring now and then.
+# its ring now and then. A queue that veth gets later has no program until one is put in again.
 load_begin()
 {
 	trap load_end EXIT
 	"$lab" up "$1" >"$scratch/up" 2>&1 || { sed 's/^/# /' "$scratch/up"; echo "Bail out! the lab did not come up"; exit 1; }
 	"$lab" server ethtool -L ecs0 rx 2 || exit 1
 	"$lab" client ethtool -L ecs1 tx 2 || exit 1
+	"$lab" server ecsdns-loader upgrade ecs0 >"$scratch/up" 2>&1 || { sed 's/^/# /' "$scratch/up"; exit 1; }
 }
 
 # flood with these options, as the clients run it

@@ -40,6 +40,7 @@ class Family:
         self.of = {}  # (length, leading bits) -> region
         self.lengths = []
         self.order = []  # (first address, length)
+        self.known = {}  # region_of_block() of blocks with prefixes inside
 
     def add(self, network, region):
         self.of[(network.prefixlen, int(network.network_address) >> (self.bits - network.prefixlen))] = region
@@ -67,11 +68,12 @@ class Family:
         """The one region that occurs in the block, or None if there are several."""
         if not self.has_inside(first, length):
             return self.match(first, length)
-        half = 1 << (self.bits - length - 1)
-        left = self.region_of_block(first, length + 1)
-        if left is None:
-            return None
-        return left if left == self.region_of_block(first + half, length + 1) else None
+        if (first, length) not in self.known:
+            half = 1 << (self.bits - length - 1)
+            left = self.region_of_block(first, length + 1)
+            is_one = left is not None and left == self.region_of_block(first + half, length + 1)
+            self.known[(first, length)] = left if is_one else None
+        return self.known[(first, length)]
 
     def whole(self):
         return self.region_of_block(0, 0)
@@ -143,6 +145,7 @@ class Zone:
 
     def __init__(self, name, path):
         self.name = name
+        self.path = path
         self.sets = {}
         with open(path, encoding="ascii") as lines:
             for line in lines:
@@ -171,6 +174,13 @@ class Configuration:
         self.pools = value.get("pools", {})
         self.topologies = {name: Topology(topology, folder) for name, topology in value.get("topologies", {}).items()}
         self.services = {service["name"]: service for service in value.get("services", [])}
+        self.aliases = {name for name, service in self.services.items()
+                        if any("cname" in self.pools[pool] for region in self.regions(service)
+                               for pool in self.preferred(service, region))}
+        # Existence is the same for every client: only if every region can give it.
+        self.types = {(name, rrtype) for name, service in self.services.items() for rrtype in ("A", "AAAA")
+                      if all(any(self.pool_data(pool, rrtype) for pool in self.preferred(service, region))
+                             for region in self.regions(service))}
 
     def zone_of(self, name):
         return next((zone for zone in self.zones if name == zone.name or name.endswith("." + zone.name)), None)
@@ -187,13 +197,14 @@ class Configuration:
         return self.topologies[service["topology"]].regions
 
     def is_alias(self, service):
-        return any("cname" in self.pools[pool] for region in self.regions(service)
-                   for pool in self.preferred(service, region))
+        return service["name"] in self.aliases
 
     def has(self, service, rrtype):
-        """Existence is the same for every client: only if every region can give it."""
-        return all(any(self.pool_data(pool, rrtype) for pool in self.preferred(service, region))
-                   for region in self.regions(service))
+        return (service["name"], rrtype) in self.types
+
+    def pool_of(self, service, rrtype, region):
+        """The region's first pool that has the type."""
+        return next(pool for pool in self.preferred(service, region) if self.pool_data(pool, rrtype))
 
     def service_forms(self, service, rrtype, region):
         name, ttl = service["name"], service.get("ttl", 30)
@@ -204,7 +215,7 @@ class Configuration:
             return [form(0, [wire_record(name, "CNAME", ttl, wire_name(target))])]
         if not self.has(service, rrtype):
             return [form(0, (), [self.zone_of(name).soa])]
-        pool = next(pool for pool in self.preferred(service, region) if self.pool_data(pool, rrtype))
+        pool = self.pool_of(service, rrtype, region)
         members = self.pool_data(pool, rrtype)
         records = [wire_record(name, rrtype, ttl, wire_data(rrtype, [member["address"]])) for member in members]
         method = self.pools[pool].get("method", "all")

@@ -9,6 +9,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root" || exit 1
 # shellcheck source=tests/tap.sh
 . tests/tap.sh
+# shellcheck source=tests/counters.sh
+. tests/counters.sh
 export LAB=answers
 lab=tests/lab.sh
 osaka='2001:db8:10::1'
@@ -20,13 +22,6 @@ server_mac=$($lab server cat /sys/class/net/ecs0/address)
 client_mac=$($lab client cat /sys/class/net/ecs1/address)
 $lab server ip addr add 198.18.0.53/24 dev ecs0
 $lab server ip addr add fd00:ec5::53/64 dev ecs0 nodad
-
-# The driver's counter of one reason, summed over the CPUs.
-counter()
-{
-	bpftool -j map dump pinned "/run/ecsdns-lab/$LAB/bpf/ecsdns/v1/counters" |
-		jq --arg reason "$1" '[.[0].formatted.values[].value[$reason]] | add'
-}
 
 # NAME REASON CMD...: the command's output in $output; the driver counts one packet more under REASON.
 counted()

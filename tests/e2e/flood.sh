@@ -9,6 +9,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root" || exit 1
 # shellcheck source=tests/tap.sh
 . tests/tap.sh
+# shellcheck source=tests/counters.sh
+. tests/counters.sh
 export LAB=flood
 # shellcheck source=tests/load/common.sh
 . tests/load/common.sh
@@ -39,8 +41,7 @@ flood()
 # How many packets the driver answered, whatever with.
 answered()
 {
-	bpftool -j map dump pinned "$ECSDNS_PINS/counters" |
-		jq '[.[0].formatted.values[].value | .ANSWERED + .NODATA + .ANY + .TRUNCATED] | add'
+	counter ANSWERED NODATA ANY TRUNCATED
 }
 
 # ADDRESS: kxdpgun sends and receives past the kernel's stack, through an XDP program of its own in place of the lab's

@@ -225,15 +225,19 @@ static json_t *explain_block(const uint8_t *address, uint8_t family, unsigned in
 	return json_sprintf("%s/%u", text, length);
 }
 
-static const char *explain_decided(const struct selection *selection)
+static const char *explain_decided(const struct explain *explain)
 {
-	switch (selection->client) {
+	switch (explain->selection.client) {
 	case CLIENT_ECS: return "the client subnet of the query";
 	case CLIENT_SERVICE_OFF: return "the resolver's address: this service has ecs: false";
 	case CLIENT_UNTRUSTED: return "the resolver's address: its client subnets are not trusted (server.ecs.trust)";
 	case CLIENT_SPECIAL: return "the resolver's address: the client subnet is a special block";
-	default: return "the resolver's address: no client subnet came";
 	}
+	if (explain->query.flags & QUERY_ECS)
+		return "the resolver's address: the client subnet has length 0";
+	if (explain->has_ecs)
+		return "the resolver's address: client subnets are switched off (server.ecs.enabled)";
+	return "the resolver's address: no client subnet came";
 }
 
 static const struct config_prefixes *explain_prefixes(const struct config_topology *topology, uint8_t family)
@@ -350,7 +354,7 @@ static void explain_add_selection(const struct explain *explain, json_t *reply)
 	    selection->service.topology > live->config->topology_count)
 		return;
 	topology = &live->config->topologies[selection->service.topology - 1];
-	json_object_set_new(reply, "decided_by", json_string(explain_decided(selection)));
+	json_object_set_new(reply, "decided_by", json_string(explain_decided(explain)));
 	json_object_set_new(reply, "address", explain_block(selection->address, selection->family,
 							    selection->client == CLIENT_ECS ? explain->prefix :
 							    selection->family == ECS_FAMILY_IPV4 ? 32 : 128));

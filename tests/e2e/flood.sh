@@ -26,15 +26,16 @@ load_begin "$scratch/a/main.yaml"
 # TRANSPORT: the driver answers `count` queries, each of them looked at
 flood()
 {
-	local output status=0 rate before
+	local output status=0 rate seen
 
-	before=$(answered)
+	seen=$(seen)
 	output=$(load_flood --table "$scratch/table" --kind service --count "$count" --seconds 120 --transport "$1" 2>&1) ||
 		status=$?
+	seen=$(($(seen) - seen))
 	rate=$(load_figure rate "$output")
 	same "flood over IPv$1: $count queries, every reply came and is right" 0 $status
 	[ $status -eq 0 ] || note "$output"
-	same "flood over IPv$1: the driver answered them" "$(load_figure received "$output")" $(($(answered) - before))
+	same "flood over IPv$1: the driver answered every one for which its packet had the room" "$count" $seen
 	note "! flood over IPv$1: $count replies checked, $rate a second"
 }
 
@@ -42,6 +43,12 @@ flood()
 answered()
 {
 	counter ANSWERED NODATA ANY TRUNCATED
+}
+
+# And those it would have answered, had the frame not been too small to grow, as veth's are at times.
+seen()
+{
+	counter ANSWERED NODATA ANY TRUNCATED NO_ROOM
 }
 
 # ADDRESS: kxdpgun sends and receives past the kernel's stack, through an XDP program of its own in place of the lab's

@@ -17,6 +17,8 @@ export LAB=oracle
 export PYTHONDONTWRITEBYTECODE=1	# modules, beside their sources
 # shellcheck source=tests/load/common.sh
 . tests/load/common.sh
+# shellcheck source=tests/counters.sh
+. tests/counters.sh
 
 topologies=204 clients=200 rounds=1
 [ -z "$long" ] || rounds=10
@@ -131,7 +133,7 @@ judge_batches()
 # How many queries the driver passed to another address, answered, and passed to the fallback for their cookie
 path_counters()
 {
-	echo "$(load_counter OTHER_ADDRESS) $(($(load_counter ANSWERED) + $(load_counter NODATA))) $(load_counter COOKIE)"
+	echo "$(counter OTHER_ADDRESS) $(counter ANSWERED NODATA) $(counter COOKIE)"
 }
 
 # FOLDER, path_counters before and after

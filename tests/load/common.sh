@@ -48,13 +48,6 @@ load_figure()
 	sed -n "s/^sent .*\\b$1 \\([0-9.]*\\).*/\\1/p;s/^$1 \\([0-9.]*\\) .*/\\1/p" <<<"$2" | tail -n 1
 }
 
-# The driver's counter of one reason, summed over the CPUs.
-load_counter()
-{
-	bpftool -j map dump pinned "$ECSDNS_PINS/counters" |
-		jq --arg reason "$1" '[.[0].formatted.values[].value[$reason]] | add'
-}
-
 load_generation()
 {
 	ecsctl --json status | jq .generation

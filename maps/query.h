@@ -82,7 +82,7 @@ PIECE int query_ecs_bits_past(const struct message *message, __u32 address, __u8
 
 /*
  * One client subnet option of `length` octets at `at` (RFC 7871 6 and 7.1.2). The first one decides and is echoed; later
- * ones must be well-formed. Family 0 without an address is what `dig +subnet=0` sends.
+ * ones must be well-formed. Family 0 without an address is what some releases of dig send for +subnet=0.
  */
 STAGE int query_ecs(const struct message *message, struct query *query, __u32 at, __u32 length)
 {

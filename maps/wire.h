@@ -67,7 +67,7 @@
 #define COOKIE_CLIENT_OCTETS 8
 #define COOKIE_SERVER_OCTETS_MIN 8
 #define COOKIE_SERVER_OCTETS_MAX 32
-#define ECS_FAMILY_NONE 0	/* dig +subnet=0 */
+#define ECS_FAMILY_NONE 0	/* as some releases of dig send for +subnet=0 */
 #define ECS_FAMILY_IPV4 1
 #define ECS_FAMILY_IPV6 2
 

@@ -12,10 +12,12 @@
 #include <string.h>
 
 #include "maps/answer.h"
+#include "user/common/names_cache.h"
 #include "user/common/tables.h"
 
 struct lookup {
 	const struct tables *tables;
+	struct names_cache *names;	/* the reader's own; may be null */
 	uint64_t control;	/* as read at the beginning */
 	uint32_t slot;
 	struct settings settings;
@@ -47,12 +49,25 @@ static inline const struct settings *lookup_settings(struct lookup *lookup)
 	return &lookup->settings;
 }
 
-static inline const struct service *lookup_service(struct lookup *lookup, const union name_key *key, int is_long)
+static inline const struct service *lookup_service_in_table(struct lookup *lookup, const union name_key *key, int is_long)
 {
 	int fd = lookup->tables->fd[is_long ? TABLE_names_long : TABLE_names_short];
 	const void *in = is_long ? (const void *)&key->in_long : (const void *)&key->in_short;
 
 	return bpf_map_lookup_elem(fd, in, &lookup->service) ? NULL : &lookup->service;
+}
+
+static inline const struct service *lookup_service(struct lookup *lookup, const union name_key *key, int is_long)
+{
+	uint32_t generation = tables_generation(lookup->control);
+	struct name_place *place;
+
+	if (is_long || !lookup->names)
+		return lookup_service_in_table(lookup, key, is_long);
+	place = names_cache_place(lookup->names, key);
+	if (!name_place_holds(place, key, generation))
+		name_place_fill(place, key, generation, lookup_service_in_table(lookup, key, 0));
+	return place->is_service ? &place->service : NULL;
 }
 
 static inline const struct topology4_entry *lookup_topology4(struct lookup *lookup, __u16 topology,

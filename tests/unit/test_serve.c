@@ -546,6 +546,38 @@ static void takes_many_options_and_long_messages(void **state)
 	assert_int_equal(counted(REASON_TOO_LONG), before + 1);
 }
 
+/* Records whose owners are the same chain of 5000 pointers, which stands in the first one's data. */
+static const char *ask_chains(uint32_t count)
+{
+	uint8_t record[] = { 0, 0, 0xff, 0, 0, 1, 0, 0, 0, 0, 10000 >> 8, 10000 & 0xff };
+	uint32_t at = fixture_question("mail.example.com", 1, 0), to = HEADER_OCTETS;
+
+	message_put_u16(&fixture.message, 10, 1 + count);
+	at = fixture_append(at, record + 1, sizeof(record) - 1);
+	for (uint32_t i = 0; i < 5000; i++) {
+		uint8_t pointer[] = { 0xc0 | to >> 8, to & 0xff };
+
+		to = at;
+		at = fixture_append(at, pointer, sizeof(pointer));
+	}
+	record[0] = 0xc0 | to >> 8;
+	record[1] = to & 0xff;
+	memset(record + sizeof(record) - 2, 0, 2);
+	while (count--)
+		at = fixture_append(at, record, sizeof(record));
+	return ask(at, 0);
+}
+
+/* Names may have any number of pointers, but following them ends. */
+static void follows_pointers_for_a_while(void **state)
+{
+	(void)state;
+	assert_string_equal(ask_chains(1), GOOD);
+	assert_string_equal(ask_chains(12), GOOD);
+	assert_string_equal(ask_chains(14), "FORMERR\n");
+	assert_string_equal(ask_chains(4000), "FORMERR\n");
+}
+
 static void truncates(void **state)
 {
 	(void)state;
@@ -722,6 +754,7 @@ int main(void)
 		cmocka_unit_test(tells_who_it_is),
 		cmocka_unit_test(judges_unusual_messages),
 		cmocka_unit_test(takes_many_options_and_long_messages),
+		cmocka_unit_test(follows_pointers_for_a_while),
 		cmocka_unit_test(truncates),
 		cmocka_unit_test(names_are_compressed),
 		cmocka_unit_test(keeps_the_case_of_the_question),

@@ -5,6 +5,8 @@
 
 #define RECORD_OCTETS 10	/* type, class, TTL, RDLENGTH */
 #define POINTER_BITS 0xc0
+/* Labels and pointers in all names of a message. A message of 64 KiB has room for millions, where names share a chain. */
+#define WALK_STEPS_MAX 65536
 
 struct walk {
 	const struct message *message;
@@ -12,6 +14,7 @@ struct walk {
 	uint32_t at;
 	uint32_t options, options_end;	/* of the first OPT record; end 0: none yet */
 	uint32_t opt_count;
+	uint32_t steps;			/* so far, of WALK_STEPS_MAX */
 	int fault;			/* the first one found among the records */
 };
 
@@ -56,7 +59,7 @@ static uint32_t walk_name(struct walk *walk)
 	for (;;) {
 		uint8_t label;
 
-		if (at >= walk->query->length)
+		if (at >= walk->query->length || walk->steps++ >= WALK_STEPS_MAX)
 			return 0;
 		label = message_u8(walk->message, at);
 		if ((label & POINTER_BITS) == POINTER_BITS) {

@@ -18,6 +18,7 @@
 #include "user/fallback/cookies.h"
 
 #define SECRET_A "e5e973e5a6b2a43f48e7dc849e37bfcf"
+#define SECRET_UPPER "E5E973E5A6B2A43F48E7DC849E37BFCF"
 #define SECRET_NEW "445536bcd2513298075a5d379663c962"
 #define SECRET_OLD "dd3bdf9344b678b185a6f5cb60fca715"
 #define CLIENT_A "198.51.100.100"
@@ -210,6 +211,46 @@ static void files(void **state)
 	cookies_free(&cookies);
 }
 
+/* What is no file, or no file of secrets, is found out at once; what is one may look as editors leave it. */
+static void strange_files(void **state)
+{
+	static char long_comment[1000], too_long[5000], directory[] = "/tmp/test_cookies.XXXXXX";
+	char fresh[2 * COOKIE_OCTETS + 1], fifo[sizeof(directory) + 8];
+	const char *const no_files[] = {"/dev/zero", "/dev/null", directory, fifo};
+	struct cookies cookies = {0};
+	struct faults faults;
+
+	(void)state;
+	load_good(&cookies, SECRET_A);
+	assert_non_null(mkdtemp(directory));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", directory);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	alarm(10);	/* whoever waits for its writer waits for ever */
+	for (size_t i = 0; i < sizeof(no_files) / sizeof(no_files[0]); i++) {
+		faults_init(&faults);
+		assert_int_not_equal(cookies_load(&cookies, no_files[i], &faults), 0);
+		assert_int_equal(faults.count, 1);
+		assert_non_null(strstr(faults.list[0].text, "expected a regular file"));
+		faults_free(&faults);
+	}
+	alarm(0);
+	unlink(fifo);
+	rmdir(directory);
+	memset(too_long, '\n', sizeof(too_long) - 1);
+	assert_int_not_equal(load(&cookies, too_long, 0600, &faults), 0);
+	assert_non_null(strstr(faults.list[0].text, "at most 4096 octets"));
+	faults_free(&faults);
+	judged(&cookies, CLIENT_A, TIME_A, COOKIE_A, COOKIE_VALID, COOKIE_A);
+	memset(long_comment, '#', sizeof(long_comment) - 1);
+	memcpy(long_comment + sizeof(long_comment) - 1 - 33, "\n" SECRET_NEW, 33);
+	load_good(&cookies, long_comment);
+	made_at(&cookies, TIME_A, fresh);
+	judged(&cookies, CLIENT_A, TIME_A, COOKIE_A, COOKIE_INVALID, fresh);
+	load_good(&cookies, "\t" SECRET_UPPER " \t\r\n\r\n");
+	judged(&cookies, CLIENT_A, TIME_A, COOKIE_A, COOKIE_VALID, COOKIE_A);
+	cookies_free(&cookies);
+}
+
 /* Without a file: believed by who made it and by nobody else. */
 static void random_secret(void **state)
 {
@@ -233,7 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples), cmocka_unit_test(rollover), cmocka_unit_test(ages), cmocka_unit_test(forgeries),
-		cmocka_unit_test(files), cmocka_unit_test(random_secret),
+		cmocka_unit_test(files), cmocka_unit_test(strange_files), cmocka_unit_test(random_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <libknot/cookies.h>
 #include <netinet/in.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "maps/wire.h"
 #include "user/fallback/cookies.h"
+
+#define FILE_OCTETS_MAX 4096	/* three lines, and much to say of them */
 
 struct cookie_secrets {
 	uint8_t list[COOKIE_SECRETS_MAX][COOKIE_SECRET_OCTETS];
@@ -70,43 +74,56 @@ void cookies_free(struct cookies *cookies)
 	cookies->live = NULL;
 }
 
-static void secrets_warn(FILE *file, const struct place *place, struct faults *faults)
+/*
+ * All of the file, over zeroes. Opens without waiting: the thread that reads it is the one that SIGTERM stops, and a
+ * FIFO or a device may never end.
+ */
+static int secrets_octets(const char *path, char octets[FILE_OCTETS_MAX], struct faults *faults)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), code = 0;
+	const struct place place = {.file = path};
 	struct stat status;
+	ssize_t length;
 
-	if (!fstat(fileno(file), &status) && status.st_mode & S_IROTH)
-		faults_warning(faults, place, "everybody can read these secrets: chmod o-r");
+	if (fd < 0 || fstat(fd, &status))
+		code = faults_error(faults, &place, "%s", strerror(errno));
+	else if (!S_ISREG(status.st_mode) || status.st_size > FILE_OCTETS_MAX)
+		code = faults_error(faults, &place, "expected a regular file of at most %d octets", FILE_OCTETS_MAX);
+	else if ((length = read(fd, octets, FILE_OCTETS_MAX)) < 0)
+		code = faults_error(faults, &place, "%s", strerror(errno));
+	else if (memchr(octets, 0, length))
+		code = faults_error(faults, &place, "expected text, and there are zero octets in it");
+	else if (status.st_mode & S_IROTH)
+		faults_warning(faults, &place, "everybody can read these secrets: chmod o-r");
+	if (fd >= 0)
+		close(fd);
+	return code;
 }
 
 static int secrets_read(struct cookie_secrets *secrets, const char *path, struct faults *faults)
 {
+	char octets[FILE_OCTETS_MAX + 1] = "", *line = octets, *next;
 	struct place place = {.file = path};
-	FILE *file = fopen(path, "re");
-	size_t errors = faults->errors;
-	char line[256] = "";
-	int code = 0;
+	int code = secrets_octets(path, octets, faults);
 
-	if (!file)
-		return faults_error(faults, &place, "%s", strerror(errno));
-	secrets_warn(file, &place, faults);
-	while (!code && fgets(line, sizeof(line), file)) {
+	for (; !code && line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
 		place.line++;
 		code = secrets_line(secrets, line, &place, faults);
 	}
-	if (!code && ferror(file))
-		code = faults_error(faults, &place, "%s", strerror(errno));
-	if (!secrets->count && faults->errors == errors)
+	if (!code && !secrets->count)
 		code = faults_error(faults, &(struct place){.file = path}, "no secret in it: expected a line of 32 hexadecimal "
 				    "digits; `openssl rand -hex 16` makes one");
-	sodium_memzero(line, sizeof(line));
-	fclose(file);
+	sodium_memzero(octets, sizeof(octets));
 	return code;
 }
 
 /* What stands in the line is not quoted: it may be nearly a secret. */
 static int secrets_line(struct cookie_secrets *secrets, char *line, struct place *place, struct faults *faults)
 {
-	static const char blanks[] = " \t\r\n";
+	static const char blanks[] = " \t\r";
 	char *from = line + strspn(line, blanks);
 	size_t length = strcspn(from, blanks), octets = 0;
 

@@ -10,6 +10,7 @@
 #include <libknot/libknot.h>
 
 #include "tests/serve_fixture.h"
+#include "user/fallback/chaos.h"
 #include "user/fallback/parse.h"
 
 #define MUST(condition) do { if (!(condition)) { fprintf(stderr, "not so: %s\n", #condition); abort(); } } while (0)
@@ -44,8 +45,12 @@ static const struct fixture_file files[] = {
 static const char *const names[] = {
 	"example.com", "www.example.com", "c.e.example.com", "w.org", "a.example.com", "l.example.com", "q.w.example.com",
 	"x.d.example.com", "v.n.example.com", "v.r.example.com", "v.k.example.com", "y.z.example.com", "big.example.com",
-	"srv.example.com", "naptr.example.com", "x.sub.example.com", "none.example.com", "org", "sub.example.com",
+	"srv.example.com", "naptr.example.com", "x.sub.example.com", "none.example.com", "org", "sub.example.com", "id.server",
+	"version.bind",
 };
+
+/* As long as they may be: they share small replies with everything else. */
+static char longest[POLICY_TEXT_OCTETS_MAX + 1];
 
 static void check_reply(const uint8_t *asked, const struct query *query, uint32_t octets, int tcp)
 {
@@ -98,6 +103,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	fixture_start();
 	fixture_push(files, sizeof(files) / sizeof(files[0]));
+	memset(longest, 'x', sizeof(longest) - 1);
+	fixture.policy.identity = fixture.policy.version = longest;
 	atexit(fixture_stop);
 	return 0;
 }
@@ -119,6 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		length = fixture_question(names[data[1] % (sizeof(names) / sizeof(names[0]))], data[2] | data[3] >> 7 << 8,
 					  data[3] << 4 & (HEADER_RD | HEADER_CD));
 		message_put_u16(&fixture.message, 10, data[3] & 3);
+		if (data[3] & 4)
+			message_put_u16(&fixture.message, length - 2, CLASS_CH);
 		data += 3;
 		size -= 3;
 	}

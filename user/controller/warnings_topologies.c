@@ -2,7 +2,9 @@
 /* What reach.c finds, as warnings: of a region rather than of its prefixes, where one says it all. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "user/common/lookup.h"
 #include "user/controller/prefixes.h"
 #include "user/controller/reach.h"
 #include "user/controller/warnings.h"
@@ -255,16 +257,14 @@ static void warn_regions(const struct topology_view *view)
 
 /* One kind of warning about prefixes: which are meant, what to say of one, and of how many more. */
 struct prefix_kind {
-	bool (*is)(const struct topology_view *view, const struct reach_prefix *verdict, uint32_t region);
+	bool (*is)(const struct topology_view *view, unsigned int family, uint32_t prefix);
 	void (*warn)(const struct topology_view *view, unsigned int family, uint32_t prefix, const struct place *place);
 	const char *more;
 };
 
-static bool is_swallowed(const struct topology_view *view, const struct reach_prefix *verdict, uint32_t region)
+static bool is_swallowed(const struct topology_view *view, unsigned int family, uint32_t prefix)
 {
-	(void)view;
-	(void)region;
-	return verdict->verdict == REACH_SWALLOWED;
+	return view->verdicts[family][prefix].verdict == REACH_SWALLOWED;
 }
 
 /* The longest prefix around it that is not swallowed itself has its region. */
@@ -291,9 +291,10 @@ static void warn_swallowed(const struct topology_view *view, unsigned int family
 }
 
 /* Where nothing at all is left of the region, that was said of the region. */
-static bool is_covered(const struct topology_view *view, const struct reach_prefix *verdict, uint32_t region)
+static bool is_covered(const struct topology_view *view, unsigned int family, uint32_t prefix)
 {
-	return verdict->verdict == REACH_COVERED && !region_shadowed(&view->regions[region]);
+	return view->verdicts[family][prefix].verdict == REACH_COVERED &&
+	       !region_shadowed(&view->regions[view->lists[family]->prefixes[prefix].region]);
 }
 
 static void warn_covered(const struct topology_view *view, unsigned int family, uint32_t prefix,
@@ -306,11 +307,35 @@ static void warn_covered(const struct topology_view *view, unsigned int family, 
 		       block_text(view, family, covering(view, family, prefix), over));
 }
 
-/* Where none of the region's clients gets it, that was said of the region. */
-static bool is_long(const struct topology_view *view, const struct reach_prefix *verdict, uint32_t region)
+/* Loopback, link-local and "this network": whatever region they are given, client subnets in them do not choose it. */
+static bool is_special(const struct topology_view *view, unsigned int family, uint32_t prefix)
 {
-	return verdict->verdict == REACH_SPREAD ||
-	       (verdict->verdict == REACH_MISSED && view->regions[region].reached);
+	const struct topology_prefix *special = &view->lists[family]->prefixes[prefix];
+	struct query query = {
+		.ecs_family = family ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4, .ecs_source = special->length,
+	};
+
+	memcpy(query.ecs_address, special->address, family_bits(family) / 8);
+	return view->ecs && !is_swallowed(view, family, prefix) && select_special(&query);
+}
+
+static void warn_special(const struct topology_view *view, unsigned int family, uint32_t prefix,
+			 const struct place *place)
+{
+	char text[PREFIX_TEXT_OCTETS];
+
+	faults_warning(view->faults, place, "prefix %s matches no client subnet: for those of special blocks the resolver's "
+		       "own address decides", block_text(view, family, prefix, text));
+}
+
+/* Where none of the region's clients gets it, that was said of the region. */
+static bool is_long(const struct topology_view *view, unsigned int family, uint32_t prefix)
+{
+	const struct reach_region *region = &view->regions[view->lists[family]->prefixes[prefix].region];
+	uint8_t verdict = view->verdicts[family][prefix].verdict;
+
+	return (verdict == REACH_SPREAD || (verdict == REACH_MISSED && region->reached)) &&
+	       !is_special(view, family, prefix);
 }
 
 static void warn_long(const struct topology_view *view, unsigned int family, uint32_t prefix,
@@ -337,6 +362,7 @@ static void warn_long(const struct topology_view *view, unsigned int family, uin
 static const struct prefix_kind prefix_kinds[] = {
 	{is_swallowed, warn_swallowed, "change nothing"},
 	{is_covered, warn_covered, "match nobody: longer prefixes cover all of them"},
+	{is_special, warn_special, "match no client subnet: they are of special blocks"},
 	{is_long, warn_long, "are longer than resolvers send, and give clients another region than their own"},
 };
 
@@ -350,8 +376,7 @@ static void warn_prefixes(const struct topology_view *view, unsigned int family)
 		for (size_t i = 0; i < list->count; i++) {
 			struct place place;
 
-			if (!prefix_kinds[kind].is(view, &view->verdicts[family][i], list->prefixes[i].region) ||
-			    found++ >= WARNINGS_SHOWN)
+			if (!prefix_kinds[kind].is(view, family, i) || found++ >= WARNINGS_SHOWN)
 				continue;
 			place = prefix_place(list, i, view->config->files);
 			prefix_kinds[kind].warn(view, family, i, &place);

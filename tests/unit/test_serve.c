@@ -54,6 +54,8 @@ static const char zone_file[] =
 	"deleg DS 1 8 1 0000000000000000000000000000000000000000\n"
 	"ns.deleg A 192.0.2.53\n"
 	"sib NS ns.sib\n"
+	"below NS ns1.below\n"
+	"*.below A 192.0.2.55\n"
 	"ns.sib A 192.0.2.54\n"
 	"sub NS ns1\n"
 	"a.b.ent A 192.0.2.7\n"
@@ -64,7 +66,26 @@ static const char zone_file[] =
 	"grows DNAME x.grows\n"
 	"far DNAME a-rather-long-label-to-move-names-to.another-rather-long-label.example.net.\n"
 	"big TXT \"%s\"\n"
-	"srv SRV 1 2 3 mail\n";
+	"srv SRV 1 2 3 mail\n"
+	"hosts MX 1 mail\n"
+	"hosts MX 2 MAIL\n"
+	"hosts MX 3 x.wild\n"
+	"hosts MX 4 y.wild\n"
+	"hosts MX 5 alias\n"
+	"hosts MX 6 www\n"
+	"hosts MX 7 ns.deleg\n"
+	"hosts MX 8 x.moved\n"
+	"hosts MX 9 mail.example.net.\n"
+	"hosts MX 10 .\n"
+	"hosts MX 11 X.wild\n"
+	"https HTTPS 1 . alpn=h2\n"
+	"https HTTPS 2 mail\n"
+	"https AAAA 2001:db8::443\n"
+	"tohttps HTTPS 0 https\n"
+	"round1 SVCB 0 round2\n"
+	"round2 SVCB 0 round1\n"
+	"round1 A 192.0.2.61\n"
+	"nosvcb SVCB 0 .\n";
 
 static const char sub_file[] = "$TTL 60\n@ SOA ns1.example.com. h 1 2 3 4 5\n@ NS ns1.example.com.\nx A 192.0.2.200\n";
 
@@ -204,9 +225,31 @@ static void answers_from_zones(void **state)
 	} rows[] = {
 		{ "mail.example.com", 1, "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n" },
 		{ "example.com", 6, "NOERROR aa\nexample.com. 3600 SOA ns1.example.com. host.example.com. 1 7200 900 1209600 300\n" },
-		{ "example.com", 2, "NOERROR aa\nexample.com. 3600 NS ns1.example.com.\n" },
-		{ "example.com", 15, "NOERROR aa\nexample.com. 3600 MX 10 Mail.example.com.\n" },
-		{ "srv.example.com", 33, "NOERROR aa\nsrv.example.com. 3600 SRV 1 2 3 mail.example.com.\n" },
+		{ "example.com", 2, "NOERROR aa\nexample.com. 3600 NS ns1.example.com.\n"
+		  "additional\nns1.example.com. 3600 A 198.18.0.1\n" },
+		{ "example.com", 15, "NOERROR aa\nexample.com. 3600 MX 10 Mail.example.com.\n"
+		  "additional\nMail.example.com. 3600 A 192.0.2.25\n" },
+		{ "srv.example.com", 33, "NOERROR aa\nsrv.example.com. 3600 SRV 1 2 3 mail.example.com.\n"
+		  "additional\nmail.example.com. 3600 A 192.0.2.25\n" },
+		/* a host once, whatever its case; not what is an alias, a service, delegated, redirected, elsewhere, nothing */
+		{ "hosts.example.com", 15, "NOERROR aa\nhosts.example.com. 3600 MX 1 mail.example.com.\n"
+		  "hosts.example.com. 3600 MX 2 mail.example.com.\nhosts.example.com. 3600 MX 3 x.wild.example.com.\n"
+		  "hosts.example.com. 3600 MX 4 y.wild.example.com.\nhosts.example.com. 3600 MX 5 alias.example.com.\n"
+		  "hosts.example.com. 3600 MX 6 www.example.com.\nhosts.example.com. 3600 MX 7 ns.deleg.example.com.\n"
+		  "hosts.example.com. 3600 MX 8 x.moved.example.com.\nhosts.example.com. 3600 MX 9 mail.example.net.\n"
+		  "hosts.example.com. 3600 MX 10 .\nhosts.example.com. 3600 MX 11 x.wild.example.com.\n"
+		  "additional\nmail.example.com. 3600 A 192.0.2.25\nx.wild.example.com. 3600 A 192.0.2.99\n"
+		  "y.wild.example.com. 3600 A 192.0.2.99\n" },
+		/* RFC 9460 4.1: the target may be the owner; a target's own records; AliasMode is followed, a loop once round */
+		{ "https.example.com", 65, "NOERROR aa\nhttps.example.com. 3600 HTTPS 1 . alpn=h2\n"
+		  "https.example.com. 3600 HTTPS 2 mail.example.com.\n"
+		  "additional\nhttps.example.com. 3600 AAAA 2001:db8::443\nmail.example.com. 3600 A 192.0.2.25\n" },
+		{ "tohttps.example.com", 65, "NOERROR aa\ntohttps.example.com. 3600 HTTPS 0 https.example.com.\n"
+		  "additional\nhttps.example.com. 3600 AAAA 2001:db8::443\nhttps.example.com. 3600 HTTPS 1 . alpn=h2\n"
+		  "https.example.com. 3600 HTTPS 2 mail.example.com.\nmail.example.com. 3600 A 192.0.2.25\n" },
+		{ "round1.example.com", 64, "NOERROR aa\nround1.example.com. 3600 SVCB 0 round2.example.com.\n"
+		  "additional\nround2.example.com. 3600 SVCB 0 round1.example.com.\nround1.example.com. 3600 A 192.0.2.61\n" },
+		{ "nosvcb.example.com", 64, "NOERROR aa\nnosvcb.example.com. 3600 SVCB 0 .\n" },
 		{ "mail.example.com", 28, "NOERROR aa\nauthority\n" SOA_LINE },
 		{ "mail.example.com", 1000, "NOERROR aa\nauthority\n" SOA_LINE },
 		{ "none.example.com", 1, "NXDOMAIN aa\nauthority\n" SOA_LINE },
@@ -257,6 +300,8 @@ static void answers_from_zones(void **state)
 		{ "x.deleg.example.com", 1, "NOERROR\nauthority\ndeleg.example.com. 3600 NS ns.deleg.example.com.\n"
 		  "deleg.example.com. 3600 NS ns.sib.example.com.\ndeleg.example.com. 3600 NS ns.elsewhere.test.\n"
 		  "additional\nns.deleg.example.com. 3600 A 192.0.2.53\nns.sib.example.com. 3600 A 192.0.2.54\n" },
+		{ "below.example.com", 1, "NOERROR\nauthority\nbelow.example.com. 3600 NS ns1.below.example.com.\n"
+		  "additional\nns1.below.example.com. 3600 A 192.0.2.55\n" },
 		{ "deleg.example.com", 43, "NOERROR aa\ndeleg.example.com. 3600 DS 1 8 1 "
 		  "0000000000000000000000000000000000000000\n" },
 		{ "sib.example.com", 43, "NOERROR aa\nauthority\n" SOA_LINE },
@@ -593,6 +638,28 @@ static void truncates(void **state)
 	assert_non_null(strstr(ask(length, 0), "NOERROR aa\nmid.example.com. 3600 TXT"));
 }
 
+/*
+ * "fat" has 40 addresses of each family: 640 and 1120 octets. Only glue without which nobody gets further makes TC
+ * (RFC 9471 3.1), and it comes before glue that takes its place.
+ */
+static void leaves_out_what_only_helps(void **state)
+{
+	(void)state;
+	const char *reply;
+
+	assert_string_equal(ask_plain("tofat.example.com", 15), "NOERROR aa\ntofat.example.com. 3600 MX 1 fat.example.com.\n");
+	reply = ask(fixture_opt(fixture_question("tofat.example.com", 15, 0), 1232, NULL, 0), 0);
+	assert_memory_equal(reply, "NOERROR aa\n", 11);
+	assert_non_null(strstr(reply, "\nadditional\nfat.example.com. 3600 A 192.0.2.1\n"));
+	assert_null(strstr(reply, "AAAA"));
+	assert_non_null(strstr(ask(fixture_question("tofat.example.com", 15, 0), 1), "\nfat.example.com. 3600 AAAA 2001:db8::40\n"));
+	assert_string_equal(ask_plain("x.slim.example.com", 1), "NOERROR\nauthority\nslim.example.com. 3600 NS fat.example.com.\n"
+			    "slim.example.com. 3600 NS ns.slim.example.com.\nadditional\nns.slim.example.com. 3600 A 192.0.2.53\n");
+	assert_string_equal(ask_plain("x.stout.example.com", 1), "NOERROR tc\n");
+	reply = ask(fixture_question("x.stout.example.com", 1, 0), 1);
+	assert_non_null(strstr(reply, "\nadditional\nns.stout.example.com. 3600 A 192.0.2.1\n"));
+}
+
 static void names_are_compressed(void **state)
 {
 	(void)state;
@@ -756,6 +823,7 @@ int main(void)
 		cmocka_unit_test(takes_many_options_and_long_messages),
 		cmocka_unit_test(follows_pointers_for_a_while),
 		cmocka_unit_test(truncates),
+		cmocka_unit_test(leaves_out_what_only_helps),
 		cmocka_unit_test(names_are_compressed),
 		cmocka_unit_test(keeps_the_case_of_the_question),
 		cmocka_unit_test(mixes_no_generations),
@@ -764,7 +832,7 @@ int main(void)
 		cmocka_unit_test(zones_stay_when_the_next_do_not_load),
 	};
 	struct fixture_file first[sizeof(files) / sizeof(files[0])];
-	char *zone = malloc(sizeof(zone_file) + 8192), *at;
+	char *zone = malloc(sizeof(zone_file) + 16384), *at;
 	int failed;
 
 	/* "big" is 10 strings of 250 octets, "mid" fits into 512 octets with no more than EDNS */
@@ -774,6 +842,9 @@ int main(void)
 		sprintf(zone + strlen(zone), "%s%0250d", i ? "\" \"" : "", i);
 	strcat(zone, at + 2);
 	sprintf(zone + strlen(zone), "mid TXT \"%0255d\" \"%0160d\"\n", 1, 2);
+	strcat(zone, "tofat MX 1 fat\nslim NS fat\nslim NS ns.slim\nns.slim A 192.0.2.53\nstout NS ns.stout\n");
+	for (int i = 1; i <= 40; i++)
+		sprintf(zone + strlen(zone), "fat A 192.0.2.%d\nfat AAAA 2001:db8::%d\nns.stout A 192.0.2.%d\n", i, i, i);
 	memcpy(first, files, sizeof(files));
 	first[1].content = zone;
 	cmocka_set_message_output(CM_OUTPUT_TAP);

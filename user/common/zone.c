@@ -44,8 +44,11 @@ static struct zone_node *zone_child(const struct zone *zone, const struct zone_n
 	return NULL;
 }
 
-/* Goes down from the apex as far as the name's nodes exist, or to where the zone's authority ends (RFC 1034 4.3.2). */
-enum zone_match zone_find(const struct zone *zone, const uint8_t *name, struct zone_found *found)
+/*
+ * Goes down from the apex as far as the name's nodes exist, or to where the zone's authority ends (RFC 1034 4.3.2), unless
+ * it is to go past that.
+ */
+static enum zone_match zone_descend(const struct zone *zone, const uint8_t *name, int goes_past, struct zone_found *found)
 {
 	static const uint8_t star[] = { 1, '*' };
 	const struct zone_node *node = zone->apex, *below;
@@ -58,7 +61,7 @@ enum zone_match zone_find(const struct zone *zone, const uint8_t *name, struct z
 		return ZONE_OUTSIDE;
 	for (left = name_labels(name, offsets) - zone->labels; left; left--) {
 		found->node = node;
-		if (node->flags & ZONE_NODE_DNAME)
+		if (node->flags & ZONE_NODE_DNAME && !goes_past)
 			return ZONE_DNAME;
 		below = zone_child(zone, node, name + offsets[left - 1]);
 		if (!below) {
@@ -67,13 +70,26 @@ enum zone_match zone_find(const struct zone *zone, const uint8_t *name, struct z
 			return found->node ? ZONE_WILDCARD : ZONE_MISSING;
 		}
 		node = below;
-		if (node->flags & ZONE_NODE_CUT) {
+		if (node->flags & ZONE_NODE_CUT && !goes_past) {
 			found->node = node;
 			return ZONE_CUT;
 		}
 	}
 	found->node = node;
 	return ZONE_FOUND;
+}
+
+enum zone_match zone_find(const struct zone *zone, const uint8_t *name, struct zone_found *found)
+{
+	return zone_descend(zone, name, 0, found);
+}
+
+const struct zone_node *zone_glue(const struct zone *zone, const uint8_t *name)
+{
+	struct zone_found found;
+
+	zone_descend(zone, name, 1, &found);
+	return found.node;
 }
 
 const struct zone_node *zone_node(const struct zone *zone, const uint8_t *name)
@@ -339,6 +355,15 @@ size_t zone_name_length(const uint8_t *name)
 	while (name[at])
 		at += name[at] + 1;
 	return at + 1;
+}
+
+size_t zone_name_lower(uint8_t lowered[256], const uint8_t *name)
+{
+	size_t length = zone_name_length(name);
+
+	for (size_t i = 0; i < length; i++)	/* label lengths lie below 'A' */
+		lowered[i] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i];
+	return length;
 }
 
 int zone_name_within(const uint8_t *name, const uint8_t *ancestor)

@@ -92,6 +92,9 @@ struct zone_found {
 
 enum zone_match zone_find(const struct zone *zone, const uint8_t *name, struct zone_found *found);
 
+/* The node of this name, or the wildcard that stands for it, seen past delegations: a name server's, or NULL. */
+const struct zone_node *zone_glue(const struct zone *zone, const uint8_t *name);
+
 /* All zones of a configuration. It owns the zones added to it. */
 struct zone_set;
 
@@ -112,6 +115,9 @@ struct zone *zone_set_at(const struct zone_set *set, size_t at);
 
 /* Octets of a name that is known to be well-formed. */
 size_t zone_name_length(const uint8_t *name);
+
+/* Copies a name in lower case (RFC 4343). Returns its octets. */
+size_t zone_name_lower(uint8_t lowered[256], const uint8_t *name);
 
 /* Is `name` at or below `ancestor`? */
 int zone_name_within(const uint8_t *name, const uint8_t *ancestor);

@@ -3,6 +3,7 @@
 #include <libknot/descriptor.h>
 #include <string.h>
 
+#include "user/fallback/additional.h"
 #include "user/fallback/authority.h"
 
 /*
@@ -121,10 +122,12 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 	if (!rrset && cname)
 		return answer_cname(authority, name, cname);
 	authority->flags |= HEADER_AA;
-	if (rrset)
-		add(authority, SECTION_ANSWER, name, rrset);
-	else
+	if (!rrset)
 		answer_negative(authority, zone, RCODE_NOERROR);
+	else
+		add(authority, SECTION_ANSWER, name, rrset);
+	if (rrset && !authority->lack)
+		additional_answer(authority->response, zone, name, rrset);
 	return STEP_DONE;
 }
 
@@ -149,15 +152,12 @@ static void answer_negative(struct authority *authority, const struct zone *zone
 static enum step follow(struct authority *authority, const uint8_t *target)
 {
 	uint8_t *next;
-	size_t length = zone_name_length(target);
+	size_t length;
 
 	if (authority->type == KNOT_RRTYPE_CNAME || authority->aliases == ALIASES_MAX || authority->lack)
 		return STEP_DONE;
 	next = authority->names[authority->aliases + 1];
-	memcpy(next, target, length);
-	for (size_t i = 0; i < length; i++)
-		if (next[i] >= 'A' && next[i] <= 'Z')	/* label lengths lie below 'A' */
-			next[i] += 'a' - 'A';
+	length = zone_name_lower(next, target);
 	for (unsigned int i = 0; i <= authority->aliases; i++)
 		if (zone_name_length(authority->names[i]) == length && !memcmp(authority->names[i], next, length))
 			return STEP_DONE;
@@ -207,31 +207,12 @@ static enum step answer_dname(struct authority *authority, const uint8_t *name, 
 
 /* -- referrals -- */
 
-/* Addresses of one name server. Those inside the delegated part are needed to reach it (RFC 9471 2.1); others help. */
-static void add_glue(struct authority *authority, const struct zone *zone, const struct zone_node *cut,
-		     const uint8_t *target)
-{
-	static const uint16_t types[] = { TYPE_A, TYPE_AAAA };
-	const struct zone_rrset *rrset;
-	uint8_t lowered[256];
-	size_t length = zone_name_length(target);
-
-	for (size_t i = 0; i < length; i++)
-		lowered[i] = target[i] >= 'A' && target[i] <= 'Z' ? target[i] + ('a' - 'A') : target[i];
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		rrset = zone_rrset(zone, lowered, types[i]);
-		if (rrset && response_rrset(authority->response, SECTION_ADDITIONAL, lowered, rrset, rrset->ttl) &&
-		    zone_name_within(lowered, cut->name))
-			authority->lack = -ENOSPC;
-	}
-}
-
 /* AA stays unset, unless an alias led here: it speaks of the first name (RFC 1034 4.3.1, RFC 6604 2.1). */
 static void answer_referral(struct authority *authority, const struct zone *zone, const struct zone_node *cut)
 {
 	const struct zone_rrset *ns = zone_node_rrset(cut, KNOT_RRTYPE_NS);
 
 	add(authority, SECTION_AUTHORITY, cut->name, ns);
-	for (unsigned int i = 0; i < ns->count && !authority->lack; i++)
-		add_glue(authority, zone, cut, ns->records[i].octets);
+	if (!authority->lack && additional_glue(authority->response, zone, cut, ns))
+		authority->lack = -ENOSPC;
 }

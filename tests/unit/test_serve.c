@@ -67,6 +67,8 @@ static const char zone_file[] =
 	"far DNAME a-rather-long-label-to-move-names-to.another-rather-long-label.example.net.\n"
 	"big TXT \"%s\"\n"
 	"srv SRV 1 2 3 mail\n"
+	"ping DNAME x.pong\n"
+	"pong DNAME ping\n"
 	"hosts MX 1 mail\n"
 	"hosts MX 2 MAIL\n"
 	"hosts MX 3 x.wild\n"
@@ -286,16 +288,22 @@ static void answers_from_zones(void **state)
 		{ "x.twice.example.com", 1, "NOERROR aa\ntwice.example.com. 3600 DNAME tw.example.com.\n"
 		  "x.twice.example.com. 3600 CNAME x.tw.example.com.\nx.tw.example.com. 3600 CNAME z.twice.example.com.\n"
 		  "z.twice.example.com. 3600 CNAME z.tw.example.com.\nz.tw.example.com. 3600 A 192.0.2.44\n" },
+		/* one step below itself; two that lead below each other */
 		{ "q.grows.example.com", 1, "NOERROR aa\ngrows.example.com. 3600 DNAME x.grows.example.com.\n"
-		  "q.grows.example.com. 3600 CNAME q.x.grows.example.com.\n"
-		  "q.x.grows.example.com. 3600 CNAME q.x.x.grows.example.com.\n"
-		  "q.x.x.grows.example.com. 3600 CNAME q.x.x.x.grows.example.com.\n"
-		  "q.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.grows.example.com.\n"
-		  "q.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.grows.example.com.\n"
-		  "q.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.grows.example.com.\n"
-		  "q.x.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.x.grows.example.com.\n"
-		  "q.x.x.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.x.x.grows.example.com.\n"
-		  "q.x.x.x.x.x.x.x.x.grows.example.com. 3600 CNAME q.x.x.x.x.x.x.x.x.x.grows.example.com.\n" },
+		  "q.grows.example.com. 3600 CNAME q.x.grows.example.com.\n" },
+		{ "q.ping.example.com", 1, "NOERROR aa\nping.example.com. 3600 DNAME x.pong.example.com.\n"
+		  "q.ping.example.com. 3600 CNAME q.x.pong.example.com.\npong.example.com. 3600 DNAME ping.example.com.\n"
+		  "q.x.pong.example.com. 3600 CNAME q.x.ping.example.com.\n"
+		  "q.x.ping.example.com. 3600 CNAME q.x.x.pong.example.com.\n"
+		  "q.x.x.pong.example.com. 3600 CNAME q.x.x.ping.example.com.\n"
+		  "q.x.x.ping.example.com. 3600 CNAME q.x.x.x.pong.example.com.\n"
+		  "q.x.x.x.pong.example.com. 3600 CNAME q.x.x.x.ping.example.com.\n"
+		  "q.x.x.x.ping.example.com. 3600 CNAME q.x.x.x.x.pong.example.com.\n"
+		  "q.x.x.x.x.pong.example.com. 3600 CNAME q.x.x.x.x.ping.example.com.\n"
+		  "q.x.x.x.x.ping.example.com. 3600 CNAME q.x.x.x.x.x.pong.example.com.\n"
+		  "q.x.x.x.x.x.pong.example.com. 3600 CNAME q.x.x.x.x.x.ping.example.com.\n"
+		  "q.x.x.x.x.x.ping.example.com. 3600 CNAME q.x.x.x.x.x.x.pong.example.com.\n"
+		  "q.x.x.x.x.x.x.pong.example.com. 3600 CNAME q.x.x.x.x.x.x.ping.example.com.\n" },
 		/* delegations: AA is unset, glue inside and beside it */
 		{ "x.deleg.example.com", 1, "NOERROR\nauthority\ndeleg.example.com. 3600 NS ns.deleg.example.com.\n"
 		  "deleg.example.com. 3600 NS ns.sib.example.com.\ndeleg.example.com. 3600 NS ns.elsewhere.test.\n"

@@ -7,10 +7,10 @@
 #include "user/fallback/authority.h"
 
 /*
- * Aliases followed in one reply. Longer chains, and loops, are left to the resolver: a DNAME record that leads below itself
- * makes names whose compression pointers chain, one more with every step, and parsers give up on long chains.
+ * Aliases followed in one reply, as many as Unbound and BIND follow for one client. Longer chains, and loops, are left to
+ * the resolver: where aliases make names longer, compression pointers chain, and parsers give up on long chains.
  */
-#define ALIASES_MAX 8
+#define ALIASES_MAX 11
 
 /* RFC 8482 4.2 */
 #define ANY_TTL 3600
@@ -181,7 +181,10 @@ static void add_dname(struct authority *authority, const struct zone_node *node,
 	add(authority, SECTION_ANSWER, node->name, dname);
 }
 
-/* RFC 6672 3.2: the DNAME record, then a CNAME record made of it, whose TTL is the same. */
+/*
+ * RFC 6672 3.2: the DNAME record, then a CNAME record made of it, whose TTL is the same. One that leads below itself
+ * redirects what it made again and again until names are too long: one step says so.
+ */
 static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node)
 {
 	const struct zone_rrset *dname = zone_node_rrset(node, KNOT_RRTYPE_DNAME);
@@ -189,7 +192,7 @@ static enum step answer_dname(struct authority *authority, const uint8_t *name, 
 	size_t prefix = zone_name_length(name) - node->name_length, length = zone_name_length(target);
 	struct zone_rdata rdata;
 	struct zone_rrset cname = { .type = KNOT_RRTYPE_CNAME, .count = 1, .ttl = dname->ttl, .records = &rdata };
-	uint8_t made[2 * 256];
+	uint8_t made[2 * 256], lowered[256];
 
 	authority->flags |= HEADER_AA;
 	add_dname(authority, node, dname);
@@ -202,7 +205,8 @@ static enum step answer_dname(struct authority *authority, const uint8_t *name, 
 	rdata.octets = made;
 	rdata.length = prefix + length;
 	add(authority, SECTION_ANSWER, name, &cname);
-	return follow(authority, made);
+	zone_name_lower(lowered, target);
+	return zone_name_within(lowered, node->name) ? STEP_DONE : follow(authority, made);
 }
 
 /* -- referrals -- */

@@ -12,7 +12,8 @@
 #   make clean        remove build/
 #   make help         this text
 #
-# Variables: CC, CLANG (for BPF), SANITIZE=1 (ASan and UBSan, below build/sanitize/), V=1 (show commands)
+# Variables: CC, CLANG (for BPF), SANITIZE=1 (ASan and UBSan, below build/sanitize/), V=1 (show commands), FERRET (folder
+# of the tests of ferret; tests/e2e/ferret.sh skips itself where it is absent)
 
 CC ?= gcc
 CLANG ?= clang
@@ -94,6 +95,9 @@ $(call objects,$(LOADER)): $(BUILD)/ecsdns.skel.h
 
 # -- tests -------------------------------------------------------------------------------------------------------------
 
+FERRET ?= ../shared/corpora/ferret
+export FERRET
+
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 
 $(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
@@ -135,7 +139,7 @@ demo: packages
 	@tests/demo.sh
 
 # In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
-E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh \
+E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh \
 	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh \
 	tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh tests/e2e/flood.sh tests/e2e/capacity.sh \
 	tests/fuzz/run.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh

@@ -67,6 +67,7 @@ static const char zone_file[] =
 	"far DNAME a-rather-long-label-to-move-names-to.another-rather-long-label.example.net.\n"
 	"big TXT \"%s\"\n"
 	"srv SRV 1 2 3 mail\n"
+	"back DNAME @\n"
 	"ping DNAME x.pong\n"
 	"pong DNAME ping\n"
 	"hosts MX 1 mail\n"
@@ -288,6 +289,8 @@ static void answers_from_zones(void **state)
 		{ "x.twice.example.com", 1, "NOERROR aa\ntwice.example.com. 3600 DNAME tw.example.com.\n"
 		  "x.twice.example.com. 3600 CNAME x.tw.example.com.\nx.tw.example.com. 3600 CNAME z.twice.example.com.\n"
 		  "z.twice.example.com. 3600 CNAME z.tw.example.com.\nz.tw.example.com. 3600 A 192.0.2.44\n" },
+		{ "back.back.example.com", 39, "NOERROR aa\nback.example.com. 3600 DNAME example.com.\n"
+		  "back.back.example.com. 3600 CNAME back.example.com.\n" },
 		/* one step below itself; two that lead below each other */
 		{ "q.grows.example.com", 1, "NOERROR aa\ngrows.example.com. 3600 DNAME x.grows.example.com.\n"
 		  "q.grows.example.com. 3600 CNAME q.x.grows.example.com.\n" },

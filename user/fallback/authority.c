@@ -38,6 +38,7 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 			     const struct zone_node *node);
 static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node);
 static enum step answer_cname(struct authority *authority, const uint8_t *name, const struct zone_rrset *rrset);
+static void add_dname(struct authority *authority, const struct zone_node *node, const struct zone_rrset *dname);
 static void answer_negative(struct authority *authority, const struct zone *zone, enum rcode rcode);
 static void answer_referral(struct authority *authority, const struct zone *zone, const struct zone_node *cut);
 
@@ -124,6 +125,8 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 	authority->flags |= HEADER_AA;
 	if (!rrset)
 		answer_negative(authority, zone, RCODE_NOERROR);
+	else if (rrset->type == KNOT_RRTYPE_DNAME)
+		add_dname(authority, node, rrset);
 	else
 		add(authority, SECTION_ANSWER, name, rrset);
 	if (rrset && !authority->lack)
@@ -171,7 +174,7 @@ static enum step answer_cname(struct authority *authority, const uint8_t *name, 
 	return follow(authority, rrset->records[0].octets);
 }
 
-/* Once, however many aliases lead below it: a record set has no record twice (RFC 2181 5). */
+/* Once, however many aliases lead to it or below it: a record set has no record twice (RFC 2181 5). */
 static void add_dname(struct authority *authority, const struct zone_node *node, const struct zone_rrset *dname)
 {
 	authority->dnames[authority->aliases] = node;

@@ -288,6 +288,55 @@ static void mends_what_rfc2181_says(void **state)
 	faults_free(&faults);
 }
 
+/* Names are compared without case, other data with it; names in data of unknown types are no names. */
+static void counts_equal_records_once(void **state)
+{
+	(void)state;
+	struct zone *zone = load(HEAD "mx MX 65 Mail\nmx MX 97 mail\nmx MX 65 mAIL\nmx MX 65 mail2\n"
+				 "txt TXT a\ntxt TXT A\ntxt TXT a\n"
+				 "soft NAPTR 1 1 \"s\" \"a\" \"\" X\nsoft NAPTR 1 1 \"s\" \"A\" \"\" x\nsoft NAPTR 1 1 \"s\" \"a\" \"\" x\n"
+				 "new TYPE65280 \\# 3 016100\nnew TYPE65280 \\# 3 014100\n");
+	const struct zone_rrset *rrset = zone_rrset(zone, wire("mx.example"), 15);
+
+	assert_int_equal(rrset->count, 3);
+	assert_memory_equal(rrset->records[0].octets, "\0A\4Mail\7" "example", 16);
+	assert_memory_equal(rrset->records[1].octets, "\0a\4mail\7" "example", 16);
+	assert_memory_equal(rrset->records[2].octets, "\0A\5mail2\7" "example", 17);
+	assert_int_equal(zone_rrset(zone, wire("txt.example"), 16)->count, 2);
+	assert_int_equal(zone_rrset(zone, wire("soft.example"), 35)->count, 2);
+	assert_int_equal(zone_rrset(zone, wire("new.example"), 65280)->count, 2);
+	zone_free(zone);
+}
+
+#define SIGNED "RRSIG %s 13 1 300 20300101000000 20260101000000 1 example. AAAA\n"
+#define HASH "0p9mhaveqvm6t7vbl5lop2u3t2rp3tom"
+
+/* RFC 5155 7.2.8: hashes are no names. That answers are not signed, is said. */
+static void knows_signed_zones(void **state)
+{
+	(void)state;
+	struct zone_found found;
+	struct faults faults;
+	struct zone *zone;
+	char content[1024];
+
+	snprintf(content, sizeof(content), HEAD "a A 192.0.2.1\na " SIGNED HASH ".a NSEC3 1 0 0 - " HASH " A\n" HASH ".a " SIGNED,
+		 "A", "NSEC3");
+	assert_int_equal(load_files(&zone, &faults, "example.zone", content, NULL), 0);
+	assert_int_equal(faults.warnings, 0);
+	assert_int_equal(zone_find(zone, wire(HASH ".a.example"), &found), ZONE_MISSING);
+	assert_non_null(zone_rrset(zone, wire("a.example"), 46));
+	zone_free(zone);
+	faults_free(&faults);
+	snprintf(content, sizeof(content), HEAD "@ " SIGNED, "SOA");
+	assert_int_equal(load_files(&zone, &faults, "example.zone", content, NULL), 0);
+	assert_int_equal(faults.warnings, 1);
+	assert_int_equal(faults.list[0].line, 3);
+	assert_non_null(strstr(faults.list[0].text, "signed"));
+	zone_free(zone);
+	faults_free(&faults);
+}
+
 static void grows(void **state)
 {
 	(void)state;
@@ -393,6 +442,8 @@ int main(void)
 		cmocka_unit_test(shows_all_faults),
 		cmocka_unit_test(includes_from_the_bundle_alone),
 		cmocka_unit_test(mends_what_rfc2181_says),
+		cmocka_unit_test(counts_equal_records_once),
+		cmocka_unit_test(knows_signed_zones),
 		cmocka_unit_test(grows),
 		cmocka_unit_test(takes_the_longest_names),
 		cmocka_unit_test(sets_find_the_closest),

@@ -45,6 +45,12 @@ static struct place rrset_place(const struct zone_rrset *rrset)
 
 /* -- lists to arrays -- */
 
+/* Data to compare, and which of the records they are of. */
+struct comparable {
+	struct zone_rdata rdata;
+	struct zone_rdata *record;
+};
+
 static int rdata_compare(const struct zone_rdata *one, const struct zone_rdata *other)
 {
 	if (one->length != other->length)
@@ -53,37 +59,62 @@ static int rdata_compare(const struct zone_rdata *one, const struct zone_rdata *
 }
 
 /* Equal data in the order of the file, which is that of the array. */
-static int record_compare(const void *one, const void *other)
+static int comparable_compare(const void *one, const void *other)
 {
-	const struct zone_rdata *const *a = one, *const *b = other;
-	int order = rdata_compare(*a, *b);
+	const struct comparable *a = one, *b = other;
+	int order = rdata_compare(&a->rdata, &b->rdata);
 
-	return order ? order : (*a > *b) - (*a < *b);
+	return order ? order : (a->record > b->record) - (a->record < b->record);
+}
+
+/* Names are the same in any case (RFC 4343 3). *lowered is what to free afterwards, if anything. */
+static struct comparable *rrset_comparable(const struct zone_rrset *rrset, struct zone_rdata *records, uint8_t **lowered)
+{
+	struct comparable *list = calloc(rrset->count, sizeof(*list));
+	size_t octets = 0;
+	uint8_t *at;
+
+	for (unsigned int i = 0; list && i < rrset->count; i++) {
+		list[i] = (struct comparable){ records[i], &records[i] };
+		octets += records[i].length;
+	}
+	*lowered = NULL;
+	if (!list || !octets || !zone_rdata_has_names(rrset->type))
+		return list;
+	at = *lowered = malloc(octets);
+	for (unsigned int i = 0; at && i < rrset->count; i++) {
+		zone_rdata_lower(rrset->type, at, records[i].octets, records[i].length);
+		list[i].rdata.octets = at;
+		at += records[i].length;
+	}
+	if (!at) {
+		free(list);
+		list = NULL;
+	}
+	return list;
 }
 
 /* A record that is there twice counts once (RFC 2181 5). Their data are marked by a null and squeezed out. */
 static int rrset_unique(struct zone_rrset *rrset, struct zone_rdata *records)
 {
-	struct zone_rdata **sorted = calloc(rrset->count, sizeof(sorted[0]));
-	const struct zone_rdata *kept;
-	unsigned int i, count = 0;
+	uint8_t *lowered;
+	struct comparable *sorted = rrset_comparable(rrset, records, &lowered);
+	unsigned int i, count = 0, kept = 0;
 
 	if (!sorted)
 		return -ENOMEM;
-	for (i = 0; i < rrset->count; i++)
-		sorted[i] = &records[i];
-	qsort(sorted, rrset->count, sizeof(sorted[0]), record_compare);
-	kept = sorted[0];
+	qsort(sorted, rrset->count, sizeof(sorted[0]), comparable_compare);
 	for (i = 1; i < rrset->count; i++) {
-		if (!rdata_compare(kept, sorted[i]))
-			sorted[i]->octets = NULL;
+		if (!rdata_compare(&sorted[kept].rdata, &sorted[i].rdata))
+			sorted[i].record->octets = NULL;
 		else
-			kept = sorted[i];
+			kept = i;
 	}
 	for (i = 0; i < rrset->count; i++)
 		if (records[i].octets)
 			records[count++] = records[i];
 	rrset->count = count;
+	free(lowered);
 	free(sorted);
 	return 0;
 }
@@ -174,6 +205,11 @@ static void apex_check(struct checking *checking)
 	if (!zone_node_rrset(apex, KNOT_RRTYPE_NS))
 		faults_error(checking->faults, &place, "the zone %s has no NS records at its own name; write \"%s NS ns.%s\" "
 			     "or the like", text, text, text);
+	if (zone_node_rrset(apex, KNOT_RRTYPE_RRSIG)) {
+		place = rrset_place(zone_node_rrset(apex, KNOT_RRTYPE_RRSIG));
+		faults_warning(checking->faults, &place, "the zone %s is signed, but answers are sent without signatures: "
+			       "where its parent has a DS record, resolvers that validate refuse them", text);
+	}
 }
 
 static int type_stands_beside_cname(uint16_t type)

@@ -30,7 +30,7 @@ static int load_records(struct loading *loading);
 static int load_include(struct loading *loading);
 static int load_record(struct loading *loading);
 static void load_fault(struct loading *loading);
-static int rdata_is_sound(const zs_scanner_t *scanner);
+static int is_of_nsec3(const zs_scanner_t *scanner);
 static int grow(struct loading *loading, struct zone_node *node);
 
 int zone_load(const char *origin, const char *file, struct bundle *bundle, struct zone **out, struct faults *faults)
@@ -233,53 +233,20 @@ static int load_record(struct loading *loading)
 	else if (scanner->r_ttl > ZONE_TTL_MAX)
 		faults_error(faults, &loading->place, "%s: TTL %u; expected at most %d (RFC 2181)", text, scanner->r_ttl,
 			     ZONE_TTL_MAX);
-	else if (!rdata_is_sound(scanner))
+	else if (!zone_rdata_is_sound(scanner->r_type, scanner->r_data, scanner->r_data_length))
 		faults_error(faults, &loading->place, "%s: these data are not a record of this type", text);
-	else {
+	else if (!is_of_nsec3(scanner)) {
 		node = zone_node_make(loading->zone, scanner->r_owner);
 		return node ? grow(loading, node) : faults_memory(faults);
 	}
 	return 0;	/* the next records may have faults of their own */
 }
 
-/* Octets of the item at `at`, or -1 if it runs past `end`. */
-static int rdata_item(int kind, const uint8_t *at, const uint8_t *end)
+/* A hash is no name of the zone: nobody who asks for it is to find anything (RFC 5155 7.2.8). */
+static int is_of_nsec3(const zs_scanner_t *scanner)
 {
-	int length = 4, strings;
-
-	switch (kind) {
-	case KNOT_RDATA_WF_FIXED_DNAME:
-	case KNOT_RDATA_WF_COMPRESSIBLE_DNAME:
-	case KNOT_RDATA_WF_DECOMPRESSIBLE_DNAME:
-		length = knot_dname_wire_check(at, end, NULL);
-		return length > 0 ? length : -1;
-	case KNOT_RDATA_WF_NAPTR_HEADER:
-		for (strings = 0; strings < 3; strings++)
-			length += at + length < end ? at[length] + 1 : 65536;
-		return at + length <= end ? length : -1;
-	case KNOT_RDATA_WF_REMAINDER:
-		return end - at;
-	default:
-		return kind <= end - at ? kind : -1;
-	}
-}
-
-/* Data in the \# form (RFC 3597 5) reach us unchecked, whatever their type: names in them must end where they should. */
-static int rdata_is_sound(const zs_scanner_t *scanner)
-{
-	const knot_rdata_descriptor_t *descriptor = knot_get_rdata_descriptor(scanner->r_type);
-	const uint8_t *at = scanner->r_data, *end = at + scanner->r_data_length;
-	int length;
-
-	if (!descriptor->type_name)
-		descriptor = knot_get_obsolete_rdata_descriptor(scanner->r_type);
-	for (int i = 0; descriptor->block_types[i] != KNOT_RDATA_WF_END; i++) {
-		length = rdata_item(descriptor->block_types[i], at, end);
-		if (length < 0)
-			return 0;
-		at += length;
-	}
-	return at == end;
+	return scanner->r_type == KNOT_RRTYPE_NSEC3 ||
+	       (scanner->r_type == KNOT_RRTYPE_RRSIG && !scanner->r_data[0] && scanner->r_data[1] == KNOT_RRTYPE_NSEC3);
 }
 
 /* -- record sets as they grow -- */

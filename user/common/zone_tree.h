@@ -37,6 +37,14 @@ struct zone_node *zone_node_make(struct zone *zone, const uint8_t *name);
 /* Text of a wire name for messages, at most 1024 octets with the 0. */
 const char *zone_name_text(const uint8_t *name, char text[1024]);
 
+/*
+ * Data in the \# form (RFC 3597 5) reach us unchecked, whatever their type: are all items of it there, and nothing more?
+ * The other two are for sound data: does the type have names in them, and the same data with these lowered.
+ */
+int zone_rdata_is_sound(uint16_t type, const uint8_t *octets, uint16_t length);
+int zone_rdata_has_names(uint16_t type);
+void zone_rdata_lower(uint16_t type, uint8_t *lowered, const uint8_t *octets, uint16_t length);
+
 /* What holds of a zone as a whole: see zone_load(). Sets the nodes' flags. 0, or -EINVAL with errors added. */
 int zone_check(struct zone *zone, const char *file, struct faults *faults);
 

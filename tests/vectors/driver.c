@@ -46,12 +46,10 @@ static void frame_take(struct frame *frame, const struct program *program, const
 		memcpy(frame->octets + MAC_OCTETS, program->mac, MAC_OCTETS);
 }
 
-static struct ends vector_ends(const struct vector *vector, const struct program *program)
+static struct ends link_ends(const struct vector *vector, const struct program *program)
 {
-	struct ends ends = { .version = vector->version, .port = vector->port };
+	struct ends ends = vector_ends(vector);
 
-	memcpy(ends.client, vector->client, sizeof(ends.client));
-	memcpy(ends.server, vector->server, sizeof(ends.server));
 	memcpy(ends.client_mac, client_mac, MAC_OCTETS);
 	memcpy(ends.server_mac, program->mac, MAC_OCTETS);
 	return ends;
@@ -85,7 +83,7 @@ static int counters_check(const struct vector *vector, const uint64_t *before, c
 
 static int check_reply(const struct program *program, const struct vector *vector, const struct frame *out)
 {
-	struct ends ends = vector_ends(vector, program);
+	struct ends ends = link_ends(vector, program);
 	struct frame want;
 	const char *fault;
 	size_t at;
@@ -114,7 +112,7 @@ static int check_reply(const struct program *program, const struct vector *vecto
 static int run_vector(const struct program *program, const struct vector *vector)
 {
 	uint64_t before[REASON_COUNT], after[REASON_COUNT];
-	struct ends ends = vector_ends(vector, program);
+	struct ends ends = link_ends(vector, program);
 	static struct frame in, out;
 	uint32_t verdict;
 	char text[160];

@@ -118,6 +118,15 @@ void vectors_free(struct vectors *vectors)
 	memset(vectors, 0, sizeof(*vectors));
 }
 
+struct ends vector_ends(const struct vector *vector)
+{
+	struct ends ends = { .version = vector->version, .port = vector->port };
+
+	memcpy(ends.client, vector->client, sizeof(ends.client));
+	memcpy(ends.server, vector->server, sizeof(ends.server));
+	return ends;
+}
+
 static int digit(char c)
 {
 	return isdigit((unsigned char)c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;

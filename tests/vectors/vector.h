@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/vectors/frame.h"
+
 #define VECTOR_UDP 0x1
 #define VECTOR_TCP 0x2
 
@@ -42,6 +44,9 @@ struct vectors {
  */
 int vectors_read(struct vectors *vectors, const char *path, unsigned int version);
 void vectors_free(struct vectors *vectors);
+
+/* Who asks whom; the MACs are left zero. */
+struct ends vector_ends(const struct vector *vector);
 
 extern const char *const vector_reasons[];	/* by enum reason */
 

@@ -105,11 +105,12 @@ $(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(OBJ)/libecsdns.a -lcmocka $(LIBS)
 
 $(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
+$(OBJ)/replay: $(call objects,$(wildcard tests/replay/*.c) $(filter-out tests/vectors/run.c tests/vectors/driver.c tests/vectors/server.c,$(wildcard tests/vectors/*.c)))
 $(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
 $(OBJ)/freeze: $(call objects,tests/load/freeze.c)
 $(OBJ)/load: $(call objects,tests/bench/load.c)
 $(call objects,tests/bench/load.c): $(BUILD)/load.skel.h
-$(OBJ)/vectors-run $(OBJ)/flood $(OBJ)/freeze $(OBJ)/load: $(OBJ)/libecsdns.a
+$(OBJ)/vectors-run $(OBJ)/replay $(OBJ)/flood $(OBJ)/freeze $(OBJ)/load: $(OBJ)/libecsdns.a
 	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
@@ -140,7 +141,7 @@ demo: packages
 
 # In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
 E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh \
-	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh \
+	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh tests/e2e/agreement.sh \
 	tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh tests/e2e/flood.sh tests/e2e/capacity.sh \
 	tests/fuzz/run.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
 # test_topology runs plain, too: its figures of memory and time mean nothing under sanitizers.
@@ -160,7 +161,7 @@ check-long: test-packages
 
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%)
-tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/flood $(BUILD)/freeze $(BUILD)/test_topology
+tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD)/flood $(BUILD)/freeze $(BUILD)/test_topology
 
 # To be run before and after a change to the query path; no part of check.
 ratio: test-packages

@@ -17,9 +17,12 @@ struct items {
 static struct items items_of(uint16_t type, const uint8_t *octets, uint16_t length)
 {
 	const knot_rdata_descriptor_t *descriptor = knot_get_rdata_descriptor(type);
+	static const uint8_t nothing;
 
 	if (!descriptor->type_name)
 		descriptor = knot_get_obsolete_rdata_descriptor(type);
+	if (!length)
+		octets = &nothing;	/* RFC 3597 5: data of no octets, which then stand nowhere */
 	return (struct items){ .kinds = descriptor->block_types, .next = octets, .end = octets + length };
 }
 

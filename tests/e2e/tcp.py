@@ -190,6 +190,10 @@ def bad_ends():
     check("what is no message ends the connection, behind the reply owed",
           all_answered(client.replies(1), [1]) and client.reply() is None)
     client = Client()
+    client.send(b"".join(framed(query(identity)) for identity in range(1000)) + framed(b"short") + bytes(100000))
+    check("behind every reply owed, however much else was sent",
+          all_answered(client.replies(1000), range(1000)) and client.reply() is None)
+    client = Client()
     client.send(b"\0\0" + framed(query(1)))
     check("a message without octets ends the connection", client.reply() is None)
 

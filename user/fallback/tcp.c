@@ -20,11 +20,15 @@
 /* Connections taken, and reads made, before others get their turn. */
 #define ACCEPTS_AT_ONCE 64
 #define READS_AT_ONCE 8
+/* What is read and thrown away at once of a client that talks on. */
+#define DISCARD_OCTETS 16384
 
 struct connection {
 	int fd;				/* -1: closed, to be reaped */
 	uint32_t events;		/* epoll's */
 	int at_end;			/* the client has said all it will */
+	int is_last;			/* it may say more, which nobody will read */
+	int is_shut;			/* we have said all we will; left is to wait until the client knows */
 	struct client client;
 	uint8_t *input;
 	uint32_t input_length, input_room;
@@ -49,6 +53,7 @@ static int connection_read(struct connection *connection);
 static int connection_proceed(struct tcp *tcp, struct connection *connection, struct serve *serve);
 static int connection_write(struct tcp *tcp, struct connection *connection);
 static int connection_wait(struct tcp *tcp, struct connection *connection);
+static void connection_discard(struct tcp *tcp, struct connection *connection);
 
 static int64_t now(void)
 {
@@ -132,6 +137,10 @@ void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, 
 
 	if (connection->fd < 0)
 		return;
+	if (connection->is_shut) {
+		connection_discard(tcp, connection);
+		return;
+	}
 	if (events & EPOLLERR)
 		code = -EPIPE;
 	for (int i = 0; !code && more && i < READS_AT_ONCE; i++) {
@@ -254,7 +263,7 @@ static int connection_read(struct connection *connection)
 	uint32_t room;
 	ssize_t got;
 
-	if (connection->at_end || connection->output_length >= PENDING_OCTETS)
+	if (connection->at_end || connection->is_last || connection->output_length >= PENDING_OCTETS)
 		return 0;
 	if (input_make_room(connection))
 		return -ENOMEM;
@@ -309,7 +318,7 @@ static int connection_answer(struct tcp *tcp, struct connection *connection, str
 			code = output_append(connection, tcp->message.octets, octets);
 		} else {
 			/* A response or less than a header: no client says so. What was asked before is still answered. */
-			connection->at_end = 1;
+			connection->is_last = 1;
 			at = connection->input_length;
 		}
 	}
@@ -355,7 +364,11 @@ static int connection_write(struct tcp *tcp, struct connection *connection)
 	return 0;
 }
 
-/* What to wait for next. -EPIPE when there is nothing left to do for a client that has closed its side. */
+/*
+ * What to wait for next. -EPIPE when there is nothing left to do for a client that has closed its side. One that is not
+ * listened to any more sees the end of ours behind its replies: closing with octets unread would reset the connection and
+ * take along the replies still on their way.
+ */
 static int connection_wait(struct tcp *tcp, struct connection *connection)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
@@ -364,10 +377,23 @@ static int connection_wait(struct tcp *tcp, struct connection *connection)
 		event.events = EPOLLOUT;
 	else if (connection->at_end)
 		return -EPIPE;
+	else if (connection->is_last && shutdown(connection->fd, SHUT_WR))
+		return -errno;
+	connection->is_shut = connection->is_last && !connection->output_length;
 	if (event.events == connection->events)
 		return 0;
 	if (epoll_ctl(tcp->epoll, EPOLL_CTL_MOD, connection->fd, &event))
 		return -errno;
 	connection->events = event.events;
 	return 0;
+}
+
+/* Until the client closes, too, or has been idle for too long. */
+static void connection_discard(struct tcp *tcp, struct connection *connection)
+{
+	uint8_t octets[DISCARD_OCTETS];
+	ssize_t got = recv(connection->fd, octets, sizeof(octets), 0);
+
+	if (!got || (got < 0 && errno != EAGAIN && errno != EINTR))
+		connection_close(tcp, connection);
 }

@@ -16,8 +16,8 @@
 #define QUERY_ECS 0x04		/* a client subnet option to echo */
 #define QUERY_COOKIE 0x08
 #define QUERY_NSID 0x10
-#define QUERY_KEEPALIVE 0x40	/* asks how long an idle connection stays */
 #define QUERY_TCP 0x20		/* input: came over TCP, so that the reply may be as long as it is */
+#define QUERY_KEEPALIVE 0x40	/* asks how long an idle connection stays */
 
 struct query {
 	__u8 source_address[16];	/* who asked: UDP or TCP source; IPv4 in the first four octets, rest zero */

@@ -3,8 +3,9 @@
 """
 frame.py SERVER-MAC SERVER-ADDRESS NAME TYPE PREFIX: the query's frame as arguments of build/load.
 
-Over IPv4 without a UDP checksum, since the generator changes what it sums. PREFIX is a block in which clients are drawn, and its first address says how long their subnets are:
-2000::/3:48 are /48 of 2000::/3, 0.0.0.0/0:24 are /24 of anywhere. "none": no client subnet.
+Over IPv4 without a UDP checksum, since the generator changes what it sums. PREFIX is a block in which clients are drawn,
+then how long their subnets are: 2000::/3:48 are /48 of 2000::/3, 0.0.0.0/0:24 are /24 of anywhere. "none": no client
+subnet.
 """
 import ipaddress
 import os

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-tcp.py ADDRESS PORT IDLE NAME IN-ALL OF-NETWORK SOURCE...: queries over TCP as clients of every kind make them (RFC 7766, RFC 7828, RFC 9210).
+tcp.py ADDRESS PORT IDLE NAME IN-ALL OF-NETWORK SOURCE...: queries over TCP as clients of every kind make them (RFC 7766,
+RFC 7828, RFC 9210).
 
 IDLE is the server's idle time in seconds; NAME has an AAAA record. IN-ALL and OF-NETWORK are how many connections it
 holds; the SOURCEs are addresses of ours in networks of their own, enough to fill it. Prints TAP.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * Configurations that must be refused, or warned of, as data: each tests/unit/config/NAME.yaml is read, its zones are
- * loaded, it is compiled, and what there is to say must be NAME.expect to the letter; the same of the examples. ECSDNS_UPDATE=1 writes the
- * .expect files anew, for a person to read. Beside them what needs no file: bundles, ids, sizes.
+ * loaded, it is compiled, and what there is to say must be NAME.expect to the letter; the same of the examples.
+ * ECSDNS_UPDATE=1 writes the .expect files anew, for a person to read. Beside them what needs no file: bundles, ids, sizes.
  *
  *	test_config [DIRECTORY]
  */

@@ -61,8 +61,8 @@ int faults_format(const struct fault *fault, char *line, size_t room);
 
 /*
  * [{"file", "line", "column", "severity": "error" | "warning", "text"}, ...] and back; file, line and column are left
- * out where there are none. How many more there were than the list holds, the last ones say. faults_json() returns a new reference, or null without memory. faults_read_json() adds to
- * the list; 0, -EINVAL for JSON that is not such an array, -ENOMEM.
+ * out where there are none. How many more there were than the list holds, the last ones say. faults_json() returns a new
+ * reference, or null without memory. faults_read_json() adds to the list; 0, -EINVAL for JSON that is not such an array, -ENOMEM.
  */
 json_t *faults_json(const struct faults *faults);
 int faults_read_json(struct faults *faults, const json_t *array);

@@ -14,7 +14,8 @@ struct worker;
  * Starts the thread. It listens at once on the addresses of the live generation, and on others when it is woken. Worker
  * 0 tells about addresses. 0 with *out, or -errno.
  */
-int worker_start(struct generations *generations, const struct policy *policy, unsigned int number, uint16_t port, struct worker **out);
+int worker_start(struct generations *generations, const struct policy *policy, unsigned int number, uint16_t port,
+		 struct worker **out);
 
 /* The generation has changed, or the end has come: look. May be called by any thread. */
 void worker_wake(struct worker *worker);

@@ -112,7 +112,7 @@ static int passed(struct run *run, uint64_t number, const struct asked *asked, c
 		run->services_passed[reason]++;
 	if (in->length != out->length || memcmp(in->octets, out->octets, in->length)) {
 		run->wrong++;
-		if (show_wrong(run->options->seed, number, asked, "passed up, but changed"))
+		if (show_wrong_number(run->options->seed, number, asked, "passed up, but changed"))
 			print_octets(in->octets, in->length, out->octets, out->length);
 	}
 	return answer_store(run->answers, in->octets, 0) ? -EIO : 0;
@@ -129,7 +129,7 @@ static int answered(struct run *run, uint64_t number, const struct asked *asked,
 	if (!fault)
 		return answer_store(run->answers, out->octets + at, out->length - at) ? -EIO : 0;
 	run->wrong++;
-	if (show_wrong(run->options->seed, number, asked, fault))
+	if (show_wrong_number(run->options->seed, number, asked, fault))
 		print_octets(NULL, 0, out->octets, out->length);
 	return answer_store(run->answers, out->octets, 0) ? -EIO : 0;
 }
@@ -154,7 +154,7 @@ static int run_one(struct run *run, uint64_t number, struct asked *asked)
 		return passed(run, number, asked, &in, &out);
 	run->wrong++;
 	snprintf(text, sizeof(text), "verdict %u", verdict);
-	show_wrong(run->options->seed, number, asked, text);
+	show_wrong_number(run->options->seed, number, asked, text);
 	return answer_store(run->answers, in.octets, 0) ? -EIO : 0;
 }
 

@@ -166,7 +166,7 @@ static int ask_tcp(struct run *run, const struct pair *pair)
 static void wrong(struct run *run, const struct pair *pair, const uint8_t *reply, size_t length, const char *why)
 {
 	run->wrong++;
-	if (!show_wrong(run->options->seed, pair->number, &pair->asked, why))
+	if (!show_wrong_number(run->options->seed, pair->number, &pair->asked, why))
 		return;
 	printf("#   expected is the fallback's, received the driver's\n");
 	print_messages(reply, length, pair->driver.length ? pair->driver.octets : NULL, pair->driver.length);

@@ -4,6 +4,7 @@
  *
  *	replay driver	through the pinned program by BPF_PROG_RUN; its answers go into --answers
  *	replay fallback	to the server behind --interface; the same where --answers has one
+ *	replay matrix	every opcode, flag, type and class about the targets to the server behind --interface
  *
  * Last line: figures. Exit 0: all is well; 1: something is wrong, which is shown; 2: it could not begin.
  */
@@ -42,6 +43,7 @@ static const struct verb {
 } verbs[] = {
 	{ "driver", replay_driver, "targets seed count answers pins ifindex" },
 	{ "fallback", replay_fallback, "targets seed count ecs answers interface server-mac sample" },
+	{ "matrix", replay_matrix, "targets interface server-mac" },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

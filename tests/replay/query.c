@@ -7,8 +7,13 @@
 #include "tests/replay/query.h"
 
 #define OPTION_PADDING 12	/* RFC 7830 */
+#define SERVER_4 "198.18.0.1"
+#define SERVER_6 "fd00:ec5::1"
 #define CLIENT_TCP_4 "198.18.0.2"	/* the lab's own: TCP needs a kernel at its other end */
 #define CLIENT_TCP_6 "fd00:ec5::2"
+#define PLAIN_CLIENT_4 "198.18.0.129"
+#define PLAIN_CLIENT_6 "fd00:ec5::8000:0:0:1"
+#define PLAIN_PORT 5353
 #define TYPE_IXFR 251
 #define TYPE_AXFR 252
 enum { NOERROR = 0, NOTIMP = 4, REFUSED = 5, BADVERS = 16 };
@@ -17,6 +22,9 @@ static void make_ends(struct asked *asked, uint64_t *random);
 static void make_header(struct asked *asked, uint64_t *random);
 static void make_question(struct asked *asked, uint64_t *random);
 static void make_opt(struct asked *asked, uint16_t size, uint64_t *random);
+static void put_header(struct asked *asked, uint16_t id, uint16_t flags);
+static void put_question(struct asked *asked, uint16_t type, uint16_t class);
+static void put_opt(struct asked *asked, uint16_t size, uint8_t rcode, uint8_t version, uint16_t flags);
 static void classify(struct asked *asked);
 
 static uint64_t stream(uint64_t seed, uint64_t number)
@@ -46,6 +54,29 @@ void query_make(struct asked *asked, const struct targets *targets, uint64_t see
 		query_damage(asked, &random);
 }
 
+void query_plain(struct asked *asked, const struct plain *plain)
+{
+	struct ends *ends = &asked->ends;
+
+	memset(asked, 0, sizeof(*asked));
+	asked->target = plain->target;
+	asked->tcp = plain->tcp;
+	ends->version = plain->version;
+	ends->port = PLAIN_PORT;
+	if (plain->version == 4) {
+		inet_pton(AF_INET, SERVER_4, ends->server);
+		inet_pton(AF_INET, plain->tcp ? CLIENT_TCP_4 : PLAIN_CLIENT_4, ends->client);
+	} else {
+		inet_pton(AF_INET6, SERVER_6, ends->server);
+		inet_pton(AF_INET6, plain->tcp ? CLIENT_TCP_6 : PLAIN_CLIENT_6, ends->client);
+	}
+	put_header(asked, plain->id, plain->flags);
+	put_question(asked, plain->type, plain->class);
+	if (plain->has_opt)
+		put_opt(asked, REPLY_OCTETS_MAX, 0, 0, 0);
+	classify(asked);
+}
+
 /* -- who asks -- */
 
 /* Clients of 198.18.8/24 and fd00:ec5:8::/48 are not trusted, those of .7 and :7: have a region of their own. */
@@ -58,10 +89,10 @@ static void make_ends(struct asked *asked, uint64_t *random)
 	ends->version = one_in(random, 2) ? 4 : 6;
 	ends->port = one_in(random, 50) ? (one_in(random, 2) ? 53 : 65535) : 1 + below(random, 65535);
 	asked->tcp = one_in(random, 16);
-	inet_pton(AF_INET, "198.18.0.1", ends->server);
+	inet_pton(AF_INET, SERVER_4, ends->server);
 	inet_pton(AF_INET, asked->tcp ? CLIENT_TCP_4 : "198.18.0.0", ends->client);
 	if (ends->version == 6) {
-		inet_pton(AF_INET6, "fd00:ec5::1", ends->server);
+		inet_pton(AF_INET6, SERVER_6, ends->server);
 		inet_pton(AF_INET6, asked->tcp ? CLIENT_TCP_6 : "fd00:ec5::8000:0:0:0", ends->client);
 	}
 	if (asked->tcp)
@@ -95,6 +126,16 @@ static void set_u16(struct asked *asked, size_t at, uint16_t value)
 	asked->octets[at + 1] = value & 0xff;
 }
 
+static void put_header(struct asked *asked, uint16_t id, uint16_t flags)
+{
+	put_u16(asked, id);
+	put_u16(asked, flags);
+	put_u16(asked, 1);
+	put_u16(asked, 0);
+	put_u16(asked, 0);
+	put_u16(asked, 0);
+}
+
 /* RFC 1035 4.1.1: flags that mean nothing in a query are set as often as those that do. */
 static void make_header(struct asked *asked, uint64_t *random)
 {
@@ -106,27 +147,31 @@ static void make_header(struct asked *asked, uint64_t *random)
 		flags |= (1 + below(random, 15)) << 11;
 	if (one_in(random, 100))
 		flags |= below(random, 16);	/* a query's rcode */
-	put_u16(asked, ask_random(random));
-	put_u16(asked, flags);
-	put_u16(asked, 1);
-	put_u16(asked, 0);
-	put_u16(asked, 0);
-	put_u16(asked, 0);
+	put_header(asked, ask_random(random), flags);
+}
+
+static void put_question(struct asked *asked, uint16_t type, uint16_t class)
+{
+	unsigned int i;
+
+	for (i = 0; i < asked->target->name_octets; i++)
+		put_u8(asked, asked->target->name[i]);
+	put_u16(asked, type);
+	put_u16(asked, class);
+	asked->type = type;
+	asked->class = class;
+	asked->question_end = asked->length;
 }
 
 /* 0x20: label lengths are below 'A', so that every octet in the range is a letter. */
-static void put_name(struct asked *asked, uint64_t *random)
+static void mix_case(struct asked *asked, uint64_t *random)
 {
 	uint32_t mode = below(random, 4);
 	unsigned int i;
 
-	for (i = 0; i < asked->target->name_octets; i++) {
-		uint8_t octet = asked->target->name[i];
-
-		if (octet >= 'a' && octet <= 'z' && (mode == 1 || (mode > 1 && one_in(random, 2))))
-			octet -= 'a' - 'A';
-		put_u8(asked, octet);
-	}
+	for (i = 12; i < asked->question_end - 4; i++)
+		if (asked->octets[i] >= 'a' && asked->octets[i] <= 'z' && (mode == 1 || (mode > 1 && one_in(random, 2))))
+			asked->octets[i] -= 'a' - 'A';
 }
 
 static uint16_t draw_type(uint64_t *random)
@@ -155,20 +200,17 @@ static void make_question(struct asked *asked, uint64_t *random)
 {
 	const struct targets *targets = asked->targets;
 	int is_service = !one_in(random, 10);
-	uint16_t class = CLASS_IN;
+	uint16_t type, class = CLASS_IN;
 
 	asked->target = is_service ? &targets->services[below(random, targets->service_count)] :
 				     &targets->others[below(random, targets->other_count)];
 	if (one_in(random, 80))
 		class = one_in(random, 2) ? below(random, 5) : ask_random(random);
-	asked->type = draw_type(random);
+	type = draw_type(random);
 	if (one_in(random, 100))
-		asked->type = one_in(random, 4) ? TYPE_OPT : 128 + below(random, 128);
-	asked->class = class;
-	put_name(asked, random);
-	put_u16(asked, asked->type);
-	put_u16(asked, class);
-	asked->question_end = asked->length;
+		type = one_in(random, 4) ? TYPE_OPT : 128 + below(random, 128);
+	put_question(asked, type, class);
+	mix_case(asked, random);
 }
 
 /* -- EDNS -- */
@@ -321,22 +363,30 @@ static void put_options(struct asked *asked, uint64_t *random)
 		put_ecs(asked, one_in(random, 2), random);
 }
 
-/* RFC 6891 6.1.2 */
-static void make_opt(struct asked *asked, uint16_t size, uint64_t *random)
+/* RFC 6891 6.1.2, without options. The extended rcode is nothing in a query. */
+static void put_opt(struct asked *asked, uint16_t size, uint8_t rcode, uint8_t version, uint16_t flags)
 {
-	size_t begin;
-
 	asked->has_opt = 1;
-	asked->has_do = one_in(random, 2);
+	asked->has_do = flags & OPT_DO ? 1 : 0;
 	asked->size = size;
 	set_u16(asked, 10, 1);
 	put_u8(asked, 0);
 	put_u16(asked, TYPE_OPT);
 	put_u16(asked, size);
-	put_u8(asked, one_in(random, 100) ? ask_random(random) : 0);	/* the extended rcode: nothing in a query */
-	put_u8(asked, one_in(random, 100) ? 1 + below(random, 255) : 0);
-	put_u16(asked, (asked->has_do ? OPT_DO : 0) | (one_in(random, 8) ? ask_random(random) & ~OPT_DO : 0));
+	put_u8(asked, rcode);
+	put_u8(asked, version);
+	put_u16(asked, flags);
 	put_u16(asked, 0);
+}
+
+static void make_opt(struct asked *asked, uint16_t size, uint64_t *random)
+{
+	uint16_t flags = one_in(random, 8) ? ask_random(random) & ~OPT_DO : 0;
+	uint8_t rcode = one_in(random, 100) ? ask_random(random) : 0;
+	uint8_t version = one_in(random, 100) ? 1 + below(random, 255) : 0;
+	size_t begin;
+
+	put_opt(asked, size, rcode, version, flags | (one_in(random, 2) ? OPT_DO : 0));
 	begin = asked->length;
 	put_options(asked, random);
 	set_u16(asked, begin - 2, asked->length - begin);

@@ -49,6 +49,16 @@ struct asked {
 /* Everything but the MACs of asked->ends. */
 void query_make(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number);
 
+/* One in which nothing is drawn. */
+struct plain {
+	const struct target *target;
+	unsigned int version;		/* of IP */
+	int tcp, has_opt;
+	uint16_t id, flags, type, class;	/* flags with the opcode */
+};
+
+void query_plain(struct asked *asked, const struct plain *plain);
+
 /*
  * Spoils a query, which may be spoilt already, in one way of many. Some ways are sure to be noticed and set asked->rcode;
  * after others the message may even be well-formed.

@@ -13,5 +13,6 @@ struct options {
 /* Verbs. Exit status: 0 all is well, 1 something is wrong and was shown, 2 it could not begin. */
 int replay_driver(const struct options *options, const struct targets *targets);
 int replay_fallback(const struct options *options, const struct targets *targets);
+int replay_matrix(const struct options *options, const struct targets *targets);
 
 #endif

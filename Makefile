@@ -142,21 +142,21 @@ demo: packages
 # In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
 E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh \
 	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh tests/e2e/agreement.sh \
-	tests/e2e/compliance.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh tests/e2e/flood.sh tests/e2e/capacity.sh \
-	tests/fuzz/run.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
+	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
+	tests/e2e/flood.sh tests/e2e/capacity.sh tests/fuzz/run.sh tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
 # test_topology runs plain, too: its figures of memory and time mean nothing under sanitizers.
 CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(E2E)
 
 check: test-packages
 	@echo "building"
 	@$(MAKE) --no-print-directory -s all tests-programs
-	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
+	@$(MAKE) --no-print-directory -s SANITIZE=1 all unit
 	@tests/run.sh $(CHECKS)
 
 check-long: test-packages
 	@echo "building"
 	@$(MAKE) --no-print-directory -s all tests-programs
-	@$(MAKE) --no-print-directory -s SANITIZE=1 unit
+	@$(MAKE) --no-print-directory -s SANITIZE=1 all unit
 	@ECSDNS_LONG=1 ECSDNS_PROPERTY=50000 TEST_TIMEOUT=3600 tests/run.sh $(CHECKS)
 
 .PHONY: unit tests-programs

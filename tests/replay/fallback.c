@@ -93,16 +93,6 @@ static void run_end(struct run *run)
 
 /* -- asking -- */
 
-static int is_ambiguous(const struct run *run, const struct asked *asked)
-{
-	unsigned int i;
-
-	for (i = 0; i < run->exchange_count; i++)
-		if (link_same(run->exchanges[i].asked, asked))
-			return 1;
-	return 0;
-}
-
 /* As many as fit; one that is like another waits for the next window. */
 static int run_fill(struct run *run)
 {
@@ -119,7 +109,7 @@ static int run_fill(struct run *run)
 			return -EIO;
 		if (pair->asked.tcp)
 			continue;
-		if (is_ambiguous(run, &pair->asked))
+		if (link_is_ambiguous(run->exchanges, run->exchange_count, &pair->asked))
 			return fseek(run->answers, at, SEEK_SET) ? -errno : 0;
 		run->exchanges[run->exchange_count++].asked = &pair->asked;
 	}

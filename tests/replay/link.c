@@ -101,10 +101,24 @@ int link_ask(struct link *link, struct exchange *exchanges, unsigned int count)
 	return code;
 }
 
-int link_same(const struct asked *one, const struct asked *other)
+/* Whose is a message with this id to or from this client? NULL: nobody's. */
+static struct exchange *find(struct exchange *exchanges, unsigned int count, const struct ends *ends, const uint8_t *id)
 {
-	return one->ends.port == other->ends.port && one->ends.version == other->ends.version &&
-	       !memcmp(one->octets, other->octets, 2) && !memcmp(one->ends.client, other->ends.client, 16);
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		const struct asked *asked = exchanges[i].asked;
+
+		if (asked->ends.port == ends->port && !memcmp(asked->octets, id, 2) && asked->ends.version == ends->version &&
+		    !memcmp(asked->ends.client, ends->client, 16) && !memcmp(asked->ends.server, ends->server, 16))
+			return &exchanges[i];
+	}
+	return NULL;
+}
+
+int link_is_ambiguous(struct exchange *exchanges, unsigned int count, const struct asked *asked)
+{
+	return find(exchanges, count, &asked->ends, asked->octets) != NULL;
 }
 
 static int send_all(struct link *link, struct exchange *exchanges, unsigned int count)
@@ -158,20 +172,6 @@ static int take_apart(uint8_t *frame, size_t length, struct ends *ends, uint8_t 
 	*message = udp + 8;
 	*octets = udp_octets - 8;
 	return 1;
-}
-
-static struct exchange *find(struct exchange *exchanges, unsigned int count, const struct ends *ends, const uint8_t *message)
-{
-	unsigned int i;
-
-	for (i = 0; i < count; i++) {
-		const struct asked *asked = exchanges[i].asked;
-
-		if (asked->ends.port == ends->port && !memcmp(asked->octets, message, 2) && asked->ends.version == ends->version &&
-		    !memcmp(asked->ends.client, ends->client, 16) && !memcmp(asked->ends.server, ends->server, 16))
-			return &exchanges[i];
-	}
-	return NULL;
 }
 
 /* Returns how many of the replies are owed and came for the first time. */

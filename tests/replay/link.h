@@ -34,7 +34,7 @@ void link_close(struct link *link);
  */
 int link_ask(struct link *link, struct exchange *exchanges, unsigned int count);
 
-/* Have two queries the same address, port and id? */
-int link_same(const struct asked *one, const struct asked *other);
+/* Has one of these the address, port and id of the query? Then it has to wait for the next time. */
+int link_is_ambiguous(struct exchange *exchanges, unsigned int count, const struct asked *asked);
 
 #endif

@@ -5,6 +5,8 @@
  *	replay driver	through the pinned program by BPF_PROG_RUN; its answers go into --answers
  *	replay fallback	to the server behind --interface; the same where --answers has one
  *	replay matrix	every opcode, flag, type and class about the targets to the server behind --interface
+ *	replay mutants	spoilt queries to the server behind --interface
+ *	replay queries	prints queries in hex, one a line, every other one spoilt
  *
  * Last line: figures. Exit 0: all is well; 1: something is wrong, which is shown; 2: it could not begin.
  */
@@ -44,6 +46,8 @@ static const struct verb {
 	{ "driver", replay_driver, "targets seed count answers pins ifindex" },
 	{ "fallback", replay_fallback, "targets seed count ecs answers interface server-mac sample" },
 	{ "matrix", replay_matrix, "targets interface server-mac" },
+	{ "mutants", replay_mutants, "targets seed count interface server-mac" },
+	{ "queries", replay_queries, "targets seed count" },
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -27,7 +27,7 @@ static void put_question(struct asked *asked, uint16_t type, uint16_t class);
 static void put_opt(struct asked *asked, uint16_t size, uint8_t rcode, uint8_t version, uint16_t flags);
 static void classify(struct asked *asked);
 
-static uint64_t stream(uint64_t seed, uint64_t number)
+uint64_t query_random(uint64_t seed, uint64_t number)
 {
 	const __u64 key[2] = { seed, 0 };
 
@@ -37,7 +37,7 @@ static uint64_t stream(uint64_t seed, uint64_t number)
 void query_make(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number)
 {
 	static const uint16_t edges[] = { 0, 1, 511, 512, 513, 1231, 1232, 1233, 1472, 4096, 65535 };
-	uint64_t random = stream(seed, number);
+	uint64_t random = query_random(seed, number);
 	uint16_t size = number * 40503 + seed;	/* by odd steps through all there are */
 
 	memset(asked, 0, sizeof(*asked));

@@ -49,6 +49,9 @@ struct asked {
 /* Everything but the MACs of asked->ends. */
 void query_make(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number);
 
+/* Where the dice of query `number` begin (dice.h). */
+uint64_t query_random(uint64_t seed, uint64_t number);
+
 /* One in which nothing is drawn. */
 struct plain {
 	const struct target *target;

@@ -14,5 +14,7 @@ struct options {
 int replay_driver(const struct options *options, const struct targets *targets);
 int replay_fallback(const struct options *options, const struct targets *targets);
 int replay_matrix(const struct options *options, const struct targets *targets);
+int replay_mutants(const struct options *options, const struct targets *targets);
+int replay_queries(const struct options *options, const struct targets *targets);
 
 #endif

@@ -87,6 +87,7 @@ ask()
 	output=$(replay_at_client fallback --targets "$scratch/$1.targets" --count "$2" --answers "$scratch/$1.answers" \
 		--ecs "$3" --sample "$scratch/$1.sample" 2>&1) || status=$?
 	replay_test "client subnets $1: every reply the same from both, and such as libknot and the query want it" $status "$output"
+	[ -z "${ECSDNS_COUNT:-}" ] || return 0
 	for figure in replies compared; do
 		check "client subnets $1: $figure" test "$(replay_figure $figure "$output")" -gt $(($2 / 2))
 	done

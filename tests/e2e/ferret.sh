@@ -11,8 +11,9 @@ cd "$root" || exit 1
 . tests/tap.sh
 export LAB=${LAB:-ferret}
 corpus=${FERRET:-../shared/corpora/ferret}
-lab=tests/lab.sh
 scratch=$(mktemp -d)
+# shellcheck source=tests/zones/peers.sh
+. tests/zones/peers.sh
 
 if [ ! -r "$corpus/tests.jsonl.gz" ]; then
 	rm -rf "$scratch"
@@ -22,32 +23,8 @@ if [ ! -r "$corpus/tests.jsonl.gz" ]; then
 fi
 trap '$lab down; rm -rf "$scratch"' EXIT
 
-# The fallback has loaded everything when it answers the zone that was written last.
-loaded()
-{
-	local last
-
-	last=$(sed -n '$s/.*name: "\([^"]*\)".*/\1/p' "$scratch/zones/main.yaml")
-	for _ in $(seq 100); do
-		[ -z "$($lab client kdig @198.18.0.1 "$last" SOA +short +timeout=1 +retry=0 2>/dev/null)" ] || return 0
-		sleep 0.1
-	done
-	return 1
-}
-
-ask()
-{
-	local output status=0
-
-	output=$($lab client tests/zones/ferret.py ask "$corpus" 198.18.0.1 2>&1) || status=$?
-	same "every reply is one of the four servers'" 0 $status
-	# Notes already, but for its own result.
-	[ $status -eq 0 ] && output=$(grep '^# !' <<<"$output")
-	printf '%s\n' "$output" | sed 's/^\(# \)\?/# /'
-}
-
 tests/zones/ferret.py write "$corpus" "$scratch/zones" || exit 1
 check "all zones are pushed" $lab up "$scratch/zones/main.yaml"
-check "all zones are served" loaded
-ask
+check "all zones are served" zones_served "$(sed -n '$s/.*name: "\([^"]*\)".*/\1/p' "$scratch/zones/main.yaml")"
+zones_ask "every reply is one of the four servers'" tests/zones/ferret.py ask "$corpus" 198.18.0.1
 finish

@@ -44,7 +44,7 @@ def judge(test, got, matched):
     found = False
     for group in test["expected"]:
         whole = replies.unique(expected(group))
-        for kind, reply in (("whole", whole), ("minimal", replies.minimal(whole, test["origin"]))):
+        for kind, reply in (("whole", whole), ("minimal", replies.minimal(whole, [test["origin"]]))):
             if got == reply:
                 matched.update((server, kind) for server in group["servers"])
                 found = True

@@ -12,12 +12,9 @@ for the minimal response, which is this and no more:
 import socket
 import typing
 
-import dns.edns
-import dns.exception
 import dns.flags
 import dns.message
 import dns.name
-import dns.query
 import dns.rcode
 import dns.rdata
 import dns.rdataclass
@@ -25,7 +22,7 @@ import dns.rdatatype
 
 IN = dns.rdataclass.IN
 ADDRESSES = ("A", "AAAA")
-SERVERS_TRIES = 3
+TRIES = 3
 SECONDS = 2
 
 
@@ -81,9 +78,9 @@ def unique(reply):
                              for section in ("answer", "authority", "additional")})
 
 
-def minimal(reply, origin):
-    """The reply as a minimal response (see above); `origin` is its zone's."""
-    if not reply.aa or not reply.answer or any(r.type != "NS" or r.owner != origin for r in reply.authority):
+def minimal(reply, origins):
+    """The reply as a minimal response (see above); `origins` are those of the server's zones."""
+    if not reply.aa or not reply.answer or any(r.type != "NS" or r.owner not in origins for r in reply.authority):
         return reply
     hosts = targets(reply.authority) - targets(reply.answer)
     return reply._replace(authority=(), additional=tuple(r for r in reply.additional
@@ -108,32 +105,70 @@ class Server:
 
     def __init__(self, address, port=53, size=1232):
         self.address, self.port, self.size = address, port, size
-        self.asked = self.truncated = 0
+        self.truncated = 0
         self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect((address, port))
         self.socket.settimeout(SECONDS)
 
     def ask(self, name, rdtype, tcp=False):
         """A dns.message.Message, one record a set."""
-        query = dns.message.make_query(name, rdtype, use_edns=0 if self.size else False, payload=self.size or 0)
+        return dns.message.from_wire(self.ask_wire(name, rdtype, tcp), one_rr_per_rrset=True)
+
+    def ask_wire(self, name, rdtype, tcp=False):
+        """The reply's octets."""
+        query = dns.message.make_query(name, rdtype, use_edns=0, payload=self.size)
         query.flags = 0
-        self.asked += 1
+        query = query.to_wire()
         reply = None if tcp else self.ask_udp(query)
-        if reply and reply.flags & dns.flags.TC:
+        if reply and reply[2] & 2:
             self.truncated += 1
-        if not reply or reply.flags & dns.flags.TC:
-            reply = dns.query.tcp(query, self.address, SECONDS, self.port, one_rr_per_rrset=True)
-        return reply
+            reply = None
+        return reply or self.ask_tcp(query)
 
     def ask_udp(self, query):
-        wire = query.to_wire()
-        for _ in range(SERVERS_TRIES):
-            self.socket.send(wire)
+        for _ in range(TRIES):
+            self.socket.send(query)
             try:
                 while True:
-                    reply = dns.message.from_wire(self.socket.recv(65535), one_rr_per_rrset=True)
-                    if query.is_response(reply):
+                    reply = self.socket.recv(65535)
+                    if reply[:2] == query[:2]:
                         return reply
             except TimeoutError:
                 continue
-        raise TimeoutError(f"{self.address} port {self.port}: no reply to {query.question[0]}")
+        raise TimeoutError(f"{self.address} port {self.port}: no reply to {query.hex()}")
+
+    def ask_tcp(self, query):
+        with socket.create_connection((self.address, self.port), SECONDS) as connection:
+            connection.sendall(len(query).to_bytes(2, "big") + query)
+            with connection.makefile("rb") as replies:
+                return replies.read(int.from_bytes(replies.read(2), "big"))
+
+
+# Types of RFC 1035, whose names may be compressed (RFC 3597 4): octets before the names, and how many there are.
+COMPRESSED = {2: (0, 1), 3: (0, 1), 4: (0, 1), 5: (0, 1), 6: (0, 2), 7: (0, 1), 8: (0, 1), 9: (0, 1), 12: (0, 1),
+              14: (0, 2), 15: (2, 1)}
+
+
+def raw_records(wire):
+    """(owner, type, TTL, data) of all records but OPT, as they are; but names that may be compressed are not."""
+    counts = [int.from_bytes(wire[at:at + 2], "big") for at in (4, 6, 8, 10)]
+    at, records = 12, []
+    for _ in range(counts[0]):
+        at += dns.name.from_wire(wire, at)[1] + 4
+    for _ in range(sum(counts[1:])):
+        owner, length = dns.name.from_wire(wire, at)
+        at += length
+        rdtype, ttl = int.from_bytes(wire[at:at + 2], "big"), int.from_bytes(wire[at + 4:at + 8], "big")
+        end = at + 10 + int.from_bytes(wire[at + 8:at + 10], "big")
+        before, names = COMPRESSED.get(rdtype, (0, 0))
+        at += 10
+        data = wire[at:at + before]
+        at += before
+        for _ in range(names):
+            name, length = dns.name.from_wire(wire, at)
+            data += name.to_wire()
+            at += length
+        if rdtype != dns.rdatatype.OPT:
+            records.append((owner.to_text(), rdtype, ttl, data + wire[at:end]))
+        at = end
+    return records

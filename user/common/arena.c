@@ -5,7 +5,9 @@
 
 #include "user/common/arena.h"
 
-#define ARENA_CHUNK_OCTETS 65536	/* larger objects get a chunk of their own */
+/* Chunks double up to the most: ten thousand small arenas take little, a large one few chunks. */
+#define ARENA_CHUNK_FIRST 512
+#define ARENA_CHUNK_MOST 65536
 #define ARENA_ALIGN 16
 
 struct chunk {
@@ -16,11 +18,16 @@ struct chunk {
 
 struct arena {
 	struct chunk *chunks;	/* the first has room */
+	size_t room;		/* of the next chunk */
 };
 
 struct arena *arena_new(void)
 {
-	return calloc(1, sizeof(struct arena));
+	struct arena *arena = calloc(1, sizeof(*arena));
+
+	if (arena)
+		arena->room = ARENA_CHUNK_FIRST;
+	return arena;
 }
 
 void arena_free(struct arena *arena)
@@ -39,11 +46,14 @@ void arena_free(struct arena *arena)
 /* A chunk with room for an object; one made for a large object is full at once and goes behind the first. */
 static struct chunk *arena_chunk(struct arena *arena, size_t octets)
 {
-	size_t room = octets > ARENA_CHUNK_OCTETS / 4 ? octets : ARENA_CHUNK_OCTETS;
 	struct chunk *first = arena->chunks, *chunk;
+	size_t room;
 
 	if (first && first->room - first->used >= octets)
 		return first;
+	while (arena->room < ARENA_CHUNK_MOST && octets > arena->room / 4)
+		arena->room *= 2;
+	room = octets > arena->room / 4 ? octets : arena->room;
 	chunk = calloc(1, sizeof(*chunk) + room);
 	if (!chunk)
 		return NULL;
@@ -51,33 +61,54 @@ static struct chunk *arena_chunk(struct arena *arena, size_t octets)
 	if (first && room == octets) {
 		chunk->next = first->next;
 		first->next = chunk;
-	} else {
-		chunk->next = first;
-		arena->chunks = chunk;
+		return chunk;
 	}
+	chunk->next = first;
+	arena->chunks = chunk;
+	if (arena->room < ARENA_CHUNK_MOST)
+		arena->room *= 2;
 	return chunk;
+}
+
+static void *arena_take(struct arena *arena, size_t octets, size_t align)
+{
+	struct chunk *chunk;
+	size_t at;
+
+	if (octets > SIZE_MAX / 2)
+		return NULL;
+	chunk = arena_chunk(arena, octets + align - 1);
+	if (!chunk)
+		return NULL;
+	at = (chunk->used + align - 1) & ~(align - 1);
+	chunk->used = at + octets;
+	return chunk->octets + at;
 }
 
 void *arena_alloc(struct arena *arena, size_t count, size_t size)
 {
-	struct chunk *chunk;
-	size_t octets;
-	void *object;
+	size_t octets, align = ARENA_ALIGN;
 
-	if (__builtin_mul_overflow(count, size, &octets) || octets > SIZE_MAX / 2)
+	if (__builtin_mul_overflow(count, size, &octets))
 		return NULL;
-	octets = octets ? (octets + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1) : ARENA_ALIGN;
-	chunk = arena_chunk(arena, octets);
-	if (!chunk)
-		return NULL;
-	object = chunk->octets + chunk->used;
-	chunk->used += octets;
-	return object;
+	/* A type's size is a multiple of its alignment. */
+	while (size % align)
+		align /= 2;
+	return arena_take(arena, octets ? octets : 1, align);
+}
+
+uint8_t *arena_octets(struct arena *arena, const void *octets, size_t length)
+{
+	uint8_t *copy = arena_take(arena, length ? length : 1, 1);
+
+	if (copy && length)
+		memcpy(copy, octets, length);
+	return copy;
 }
 
 char *arena_text(struct arena *arena, const char *text, size_t length)
 {
-	char *copy = arena_alloc(arena, length + 1, 1);
+	char *copy = arena_take(arena, length + 1, 1);
 
 	if (copy)
 		memcpy(copy, text, length);

@@ -7,7 +7,8 @@
 #include "maps/wire.h"
 #include "user/common/zone_tree.h"
 
-#define ZONE_SLOTS_FIRST 64
+#define ZONE_SLOTS_FIRST 8
+#define HASH_ROOT 2166136261u
 
 /* -- look-ups -- */
 
@@ -150,7 +151,7 @@ struct zone *zone_make(const uint8_t *origin, uint32_t ttl, const uint8_t *soa, 
 	struct zone_rdata *record = zone ? arena_alloc(zone->arena, 1, sizeof(*record)) : NULL;
 	struct zone_rrset *set = record ? arena_alloc(zone->arena, 1, sizeof(*set)) : NULL;
 
-	if (!set || !(record->octets = (const uint8_t *)arena_text(zone->arena, (const char *)soa, length))) {
+	if (!set || !(record->octets = arena_octets(zone->arena, soa, length))) {
 		zone_free(zone);
 		return NULL;
 	}
@@ -166,6 +167,7 @@ void zone_free(struct zone *zone)
 	if (!zone)
 		return;
 	arena_free(zone->arena);
+	arena_free(zone->growing);
 	free(zone->slots);
 	free(zone);
 }
@@ -193,15 +195,12 @@ static struct zone_node *zone_node_add(struct zone *zone, const struct zone_node
 {
 	struct zone_node *node = arena_alloc(zone->arena, 1, sizeof(*node)), **slot;
 	size_t length = zone_name_length(name);
-	uint8_t *copy = arena_alloc(zone->arena, 1, length);
 
-	if (!node || !copy)
+	if (!node || !(node->name = arena_octets(zone->arena, name, length)))
 		return NULL;
-	memcpy(copy, name, length);
-	node->name = copy;
 	node->name_length = length;
 	node->parent = parent;
-	node->hash = parent ? label_hash(parent->hash, name) : 2166136261u;
+	node->hash = parent ? label_hash(parent->hash, name) : HASH_ROOT;
 	slot = &zone->slots[node->hash & (zone->slot_count - 1)];
 	node->chain = *slot;
 	*slot = node;
@@ -247,56 +246,11 @@ int zone_add_service(struct zone *zone, const uint8_t *name)
 /* -- sets -- */
 
 struct zone_set {
-	struct zone **zones;	/* by origin, as zone_origin_compare() orders */
-	size_t count, room;
+	struct zone **slots;	/* by hash of the origin */
+	size_t slot_count;	/* a power of two, or 0 */
+	size_t count;
 	unsigned int labels_max;	/* of any origin */
 };
-
-static int zone_origin_compare(const uint8_t *one, const uint8_t *other)
-{
-	size_t length = zone_name_length(one), other_length = zone_name_length(other);
-
-	if (length != other_length)
-		return length < other_length ? -1 : 1;
-	return memcmp(one, other, length);
-}
-
-/* Where an origin is, or would be inserted. */
-static size_t zone_set_where(const struct zone_set *set, const uint8_t *origin)
-{
-	size_t low = 0, high = set->count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (zone_origin_compare(set->zones[middle]->apex->name, origin) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct zone *zone_set_exact(const struct zone_set *set, const uint8_t *origin)
-{
-	size_t at = zone_set_where(set, origin);
-
-	if (at == set->count || zone_origin_compare(set->zones[at]->apex->name, origin))
-		return NULL;
-	return set->zones[at];
-}
-
-struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name)
-{
-	uint8_t offsets[NAME_LABELS_MAX + 1];
-	unsigned int count = name_labels(name, offsets), i;
-	struct zone *zone = NULL;
-
-	offsets[count] = zone_name_length(name) - 1;	/* the root */
-	for (i = count > set->labels_max ? count - set->labels_max : 0; i <= count && !zone; i++)
-		zone = zone_set_exact(set, name + offsets[i]);
-	return zone;
-}
 
 struct zone_set *zone_set_new(void)
 {
@@ -305,45 +259,103 @@ struct zone_set *zone_set_new(void)
 
 void zone_set_free(struct zone_set *set)
 {
+	struct zone *zone, *next;
+
 	if (!set)
 		return;
-	for (size_t i = 0; i < set->count; i++)
-		zone_free(set->zones[i]);
-	free(set->zones);
+	for (size_t i = 0; i < set->slot_count; i++) {
+		for (zone = set->slots[i]; zone; zone = next) {
+			next = zone->chain;
+			zone_free(zone);
+		}
+	}
+	free(set->slots);
 	free(set);
+}
+
+static int zone_has_origin(const struct zone *zone, const uint8_t *origin)
+{
+	size_t length = zone_name_length(origin);
+
+	return zone->apex->name_length == length && !memcmp(zone->apex->name, origin, length);
+}
+
+/* The closest is the one with the most labels. Suffixes are hashed from the root on, and tried the other way round. */
+struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name)
+{
+	uint32_t hashes[NAME_LABELS_MAX + 1];
+	uint8_t offsets[NAME_LABELS_MAX + 1];
+	unsigned int count = name_labels(name, offsets), labels;
+	struct zone *zone;
+
+	if (!set->count)
+		return NULL;
+	offsets[count] = zone_name_length(name) - 1;	/* the root */
+	hashes[0] = HASH_ROOT;
+	for (labels = 1; labels <= count && labels <= set->labels_max; labels++)
+		hashes[labels] = label_hash(hashes[labels - 1], name + offsets[count - labels]);
+	while (labels--) {
+		for (zone = set->slots[hashes[labels] & (set->slot_count - 1)]; zone; zone = zone->chain)
+			if (zone->hash == hashes[labels] && zone_has_origin(zone, name + offsets[count - labels]))
+				return zone;
+	}
+	return NULL;
+}
+
+static void zone_set_insert(struct zone_set *set, struct zone *zone)
+{
+	struct zone **slot = &set->slots[zone->hash & (set->slot_count - 1)];
+
+	zone->chain = *slot;
+	*slot = zone;
+}
+
+static int zone_set_grow(struct zone_set *set)
+{
+	struct zone **slots = set->slots, *zone, *next;
+	size_t count = set->slot_count;
+
+	set->slot_count = count ? count * 2 : ZONE_SLOTS_FIRST;
+	set->slots = calloc(set->slot_count, sizeof(set->slots[0]));
+	if (!set->slots) {
+		set->slots = slots;
+		set->slot_count = count;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		for (zone = slots[i]; zone; zone = next) {
+			next = zone->chain;
+			zone_set_insert(set, zone);
+		}
+	}
+	free(slots);
+	return 0;
 }
 
 int zone_set_add(struct zone_set *set, struct zone *zone)
 {
-	size_t at = zone_set_where(set, zone->apex->name);
+	const uint8_t *origin = zone->apex->name;
+	struct zone *closest = zone_set_find(set, origin);
+	uint8_t offsets[NAME_LABELS_MAX];
+	unsigned int labels = name_labels(origin, offsets);
 
-	if (zone_set_exact(set, zone->apex->name))
+	if (closest && closest->labels == labels)
 		return -EEXIST;
-	if (set->count == set->room) {
-		size_t room = set->room ? set->room * 2 : 16;
-		struct zone **zones = realloc(set->zones, room * sizeof(zones[0]));
-
-		if (!zones)
-			return -ENOMEM;
-		set->zones = zones;
-		set->room = room;
-	}
-	memmove(&set->zones[at + 1], &set->zones[at], (set->count - at) * sizeof(set->zones[0]));
-	set->zones[at] = zone;
+	if (set->count == set->slot_count && zone_set_grow(set))
+		return -ENOMEM;
+	zone->hash = HASH_ROOT;
+	for (unsigned int i = labels; i; i--)
+		zone->hash = label_hash(zone->hash, origin + offsets[i - 1]);
+	zone_set_insert(set, zone);
 	set->count++;
-	if (zone->labels > set->labels_max)
-		set->labels_max = zone->labels;
+	if (labels > set->labels_max)
+		set->labels_max = labels;
 	return 0;
 }
 
 size_t zone_set_count(const struct zone_set *set)
 {
 	return set->count;
-}
-
-struct zone *zone_set_at(const struct zone_set *set, size_t at)
-{
-	return set->zones[at];
 }
 
 /* -- names -- */

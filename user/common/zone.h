@@ -39,13 +39,15 @@ struct zone_node {
 	uint8_t name_length;
 	uint8_t flags;			/* ZONE_NODE_* */
 	uint16_t rrset_count;		/* 0: empty non-terminal, or only a service */
-	const struct zone_rrset *rrsets;	/* by ascending type */
-	const struct zone_node *parent;	/* NULL at the apex */
-	/* zone.c's and zone_load.c's own */
+	/* zone.c's and zone_load.c's own, as are those at the end */
 	uint32_t hash;
+	union {
+		const struct zone_rrset *rrsets;	/* by ascending type */
+		struct zone_growing *growing;	/* record sets while the file is read */
+	};
+	const struct zone_node *parent;	/* NULL at the apex */
 	struct zone_node *chain;	/* next in the same slot of the hash */
 	struct zone_node *next;		/* in the order of their making */
-	struct zone_growing *growing;	/* record sets while the file is read */
 };
 
 struct zone;
@@ -107,9 +109,7 @@ int zone_set_add(struct zone_set *set, struct zone *zone);
 /* The zone whose apex is the closest one at or above the name, or NULL. */
 struct zone *zone_set_find(const struct zone_set *set, const uint8_t *name);
 
-/* For walking all of them, in an order that depends on their origins alone. */
 size_t zone_set_count(const struct zone_set *set);
-struct zone *zone_set_at(const struct zone_set *set, size_t at);
 
 /* -- wire names -- */
 

@@ -28,6 +28,8 @@ int zone_check(struct zone *zone, const char *file, struct faults *faults)
 	for (node = zone->apex; node; node = node->next)
 		if (node_finish(&checking, node))
 			return faults_memory(faults);
+	arena_free(zone->growing);
+	zone->growing = NULL;
 	for (node = zone->apex; node; node = node->next)
 		node_flag(&checking, node);
 	apex_check(&checking);
@@ -153,7 +155,6 @@ static int node_finish(struct checking *checking, struct zone_node *node)
 			return -ENOMEM;
 	node->rrsets = rrsets;
 	node->rrset_count = count;
-	node->growing = NULL;
 	return 0;
 }
 

@@ -47,8 +47,12 @@ int zone_load(const char *origin, const char *file, struct bundle *bundle, struc
 	if (!loading.file)
 		return -ENOENT;
 	loading.zone = zone_new(name);
-	if (!loading.zone)
+	if (loading.zone)
+		loading.zone->growing = arena_new();
+	if (!loading.zone || !loading.zone->growing) {
+		zone_free(loading.zone);
 		return faults_memory(faults);
+	}
 	code = load_file(&loading, zone_name_text(name, text), ZONE_TTL_DEFAULT);
 	if (!code && faults->errors == errors)
 		code = zone_check(loading.zone, loading.file->name, faults);
@@ -260,7 +264,7 @@ static struct zone_growing *growing_find(struct loading *loading, struct zone_no
 		where = &(*where)->next;
 	if (*where && (*where)->set.type == scanner->r_type)
 		return *where;
-	growing = arena_alloc(loading->zone->arena, 1, sizeof(*growing));
+	growing = arena_alloc(loading->zone->growing, 1, sizeof(*growing));
 	if (!growing)
 		return NULL;
 	growing->set = (struct zone_rrset){ .type = scanner->r_type, .ttl = scanner->r_ttl, .file = loading->place.file,
@@ -288,8 +292,8 @@ static int grow(struct loading *loading, struct zone_node *node)
 {
 	const zs_scanner_t *scanner = loading->scanner;
 	struct zone_growing *growing = growing_find(loading, node);
-	struct zone_growing_record *record = arena_alloc(loading->zone->arena, 1, sizeof(*record));
-	uint8_t *octets = arena_alloc(loading->zone->arena, 1, scanner->r_data_length);
+	struct zone_growing_record *record = arena_alloc(loading->zone->growing, 1, sizeof(*record));
+	const uint8_t *octets = arena_octets(loading->zone->arena, scanner->r_data, scanner->r_data_length);
 	char text[1024];
 
 	if (!growing || !record || !octets)
@@ -298,7 +302,6 @@ static int grow(struct loading *loading, struct zone_node *node)
 		return faults_error(loading->faults, &loading->place, "%s: more than %d records of one type",
 				    zone_name_text(node->name, text), ZONE_RRSET_RECORDS_MAX);
 	growing_ttl(loading, growing);
-	memcpy(octets, scanner->r_data, scanner->r_data_length);
 	record->rdata.octets = octets;
 	record->rdata.length = scanner->r_data_length;
 	*growing->last = record;

@@ -11,12 +11,16 @@
 
 struct zone {
 	struct arena *arena;		/* all that hangs in it */
+	struct arena *growing;		/* what is needed until zone_check() alone */
 	struct zone_node **slots;	/* hash of (parent, first label) */
 	size_t slot_count;		/* a power of two */
 	size_t node_count;
 	struct zone_node *apex;		/* the first of all nodes */
 	struct zone_node **last;	/* where the next one is hung */
 	unsigned int labels;		/* of the apex, without the root */
+	/* in a zone_set */
+	uint32_t hash;			/* of the origin */
+	struct zone *chain;		/* next in the same slot */
 };
 
 /* A record set while the file is read; they become zone_node.rrsets when it ends. */

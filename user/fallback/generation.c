@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,6 +208,7 @@ static void retire(struct generations *generations, struct generation *generatio
 		}
 		*where = generation->retired;
 		generation_free(generation);
+		malloc_trim(0);
 	}
 }
 
@@ -315,6 +317,7 @@ out:
 	}
 	bundle_free(bundle);
 	faults_free(&faults);
+	malloc_trim(0);		/* what reading took; the zones are less */
 	return shared;
 }
 

@@ -53,7 +53,7 @@ zones_ask()
 
 	output=$($lab client "$@" 2>&1) || status=$?
 	same "$name" 0 $status
-	# What it finds wrong, or its last line.
-	[ $status -eq 0 ] && output=$(grep '^# !' <<<"$output")
+	# What it finds wrong, or its last line alone.
+	[ $status -eq 0 ] && output=$(tail -n 1 <<<"$output")
 	printf '%s\n' "$output" | sed 's/^\(# \)\?/# /'
 }

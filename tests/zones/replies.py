@@ -24,6 +24,7 @@ IN = dns.rdataclass.IN
 ADDRESSES = ("A", "AAAA")
 TRIES = 3
 SECONDS = 2
+SIZE = 1232     # of UDP messages that we say we take
 
 
 class Record(typing.NamedTuple):
@@ -103,12 +104,12 @@ def targets(records):
 class Server:
     """One server on one port. Asks over UDP, and over TCP what comes back truncated, or all of it."""
 
-    def __init__(self, address, port=53, size=1232):
-        self.address, self.port, self.size = address, port, size
+    def __init__(self, address, port=53, tries=TRIES, seconds=SECONDS):
+        self.address, self.port, self.tries, self.seconds = address, port, tries, seconds
         self.truncated = 0
         self.socket = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect((address, port))
-        self.socket.settimeout(SECONDS)
+        self.socket.settimeout(seconds)
 
     def ask(self, name, rdtype, tcp=False):
         """A dns.message.Message, one record a set."""
@@ -116,7 +117,7 @@ class Server:
 
     def ask_wire(self, name, rdtype, tcp=False):
         """The reply's octets."""
-        query = dns.message.make_query(name, rdtype, use_edns=0, payload=self.size)
+        query = dns.message.make_query(name, rdtype, use_edns=0, payload=SIZE)
         query.flags = 0
         query = query.to_wire()
         reply = None if tcp else self.ask_udp(query)
@@ -126,7 +127,7 @@ class Server:
         return reply or self.ask_tcp(query)
 
     def ask_udp(self, query):
-        for _ in range(TRIES):
+        for _ in range(self.tries):
             self.socket.send(query)
             try:
                 while True:
@@ -138,7 +139,7 @@ class Server:
         raise TimeoutError(f"{self.address} port {self.port}: no reply to {query.hex()}")
 
     def ask_tcp(self, query):
-        with socket.create_connection((self.address, self.port), SECONDS) as connection:
+        with socket.create_connection((self.address, self.port), self.seconds) as connection:
             connection.sendall(len(query).to_bytes(2, "big") + query)
             with connection.makefile("rb") as replies:
                 return replies.read(int.from_bytes(replies.read(2), "big"))

@@ -35,6 +35,8 @@ static const struct fixture_file files[] = {
 	  "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\n@ MX 1 m\nns A 192.0.2.9\nwww TXT x\na CNAME b\nb CNAME www\nl CNAME l\n"
 	  "*.w CNAME *.w2\n*.w2 A 192.0.2.1\nd NS ns.d\nd NS a.ns.d\nns.d A 192.0.2.8\na.ns.d AAAA ::1\nn DNAME w\nr DNAME n\n"
 	  "k DNAME k2.k3.k4.k5.k6.k7.example.org.\nsub NS ns\nx.y.z TXT q\nnaptr NAPTR 1 2 u a !x!y! r.\nsrv SRV 1 2 3 m\n"
+	  "m A 192.0.2.4\nm AAAA ::4\nsrv SRV 2 2 3 v.w2\nsv SVCB 0 sv2\nsv2 SVCB 0 sv\nsv2 SVCB 1 .\nsv2 A 192.0.2.5\nsv SVCB 2 v.w2\n"
+	  "down DNAME x.down\nping DNAME x.pong\npong DNAME ping\n"
 	  "big TXT 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\n"
 	  "big TXT 1123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\n"
 	  "big TXT 2123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\n"
@@ -46,7 +48,7 @@ static const char *const names[] = {
 	"example.com", "www.example.com", "c.e.example.com", "w.org", "a.example.com", "l.example.com", "q.w.example.com",
 	"x.d.example.com", "v.n.example.com", "v.r.example.com", "v.k.example.com", "y.z.example.com", "big.example.com",
 	"srv.example.com", "naptr.example.com", "x.sub.example.com", "none.example.com", "org", "sub.example.com", "id.server",
-	"version.bind",
+	"version.bind", "sv.example.com", "sv2.example.com", "q.down.example.com", "q.ping.example.com",
 };
 
 /* As long as they may be: they share small replies with everything else. */

@@ -5,7 +5,8 @@
  * A zone is a tree of names hanging from its apex. Every name between the apex and a record exists, if only as an empty
  * non-terminal (RFC 4592 2.2.2). Names given to the functions are lowered wire names (RFC 4343), uncompressed, with
  * their root label; lengths follow from the label octets. Everything lives in an arena of the zone and is freed with it.
- * A loaded zone is constant: any number of threads may read it.
+ * A loaded zone is constant: any number of threads may read it. It takes about 2 KB, and 136 octets for every name with one
+ * address; while its file is read twice as much, besides the file.
  */
 #ifndef ECSDNS_ZONE_H
 #define ECSDNS_ZONE_H

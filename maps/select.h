@@ -92,6 +92,16 @@ PIECE __u8 select_scope(__u8 length, __u8 target_length, __u32 common)
 	return target_length && common + 1 > length ? common + 1 : length;
 }
 
+PIECE __u8 select_block4(const struct topology4_entry *entry, const __u8 *address)
+{
+	return select_scope(entry->length, entry->target_length, select_common4(address, entry->target));
+}
+
+PIECE __u8 select_block6(const struct topology6_entry *entry, const __u8 *address)
+{
+	return select_scope(entry->length, entry->target_length, select_common6(address, entry->target));
+}
+
 /* Region and block of selection->address in a topology. */
 STAGE int select_region(struct selection *selection, struct lookup *lookup, __u16 topology)
 {
@@ -103,8 +113,7 @@ STAGE int select_region(struct selection *selection, struct lookup *lookup, __u1
 			return REASON_NO_REGION;
 		selection->region = entry->region;
 		selection->region_id = entry->region_id;
-		selection->block = select_scope(entry->length, entry->target_length,
-						select_common4(selection->address, entry->target));
+		selection->block = select_block4(entry, selection->address);
 	} else {
 		const struct topology6_entry *entry = lookup_topology6(lookup, topology, selection->address);
 
@@ -112,8 +121,7 @@ STAGE int select_region(struct selection *selection, struct lookup *lookup, __u1
 			return REASON_NO_REGION;
 		selection->region = entry->region;
 		selection->region_id = entry->region_id;
-		selection->block = select_scope(entry->length, entry->target_length,
-						select_common6(selection->address, entry->target));
+		selection->block = select_block6(entry, selection->address);
 	}
 	return REASON_GO;
 }

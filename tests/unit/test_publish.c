@@ -462,33 +462,110 @@ static void test_disk_full(void **unused)
 	end(fixture);
 }
 
+/* An address near a prefix of either family and topology, and what the compiler says of it. */
+struct near {
+	uint8_t topology, family, address[16], scope;
+	uint32_t region;
+};
+
+static struct near make_near(const struct compiled *compiled)
+{
+	int is_v6 = random_number() % 2, topology = random_number() % 2;
+	const struct topology_family *family = is_v6 ? &compiled->topologies[topology].v6 : &compiled->topologies[topology].v4;
+	struct near near = { .topology = topology, .family = is_v6 ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4 };
+
+	memcpy(near.address, family->entries[random_number() % family->count].address, sizeof(near.address));
+	for (int octet = random_number() % 7; octet < (is_v6 ? 16 : 4); octet++)
+		near.address[octet] = random_number();
+	assert_int_equal(topology_lookup(family, is_v6 ? 128 : 32, near.address, &near.region, &near.scope), 0);
+	return near;
+}
+
+/* Whether the tables or what is remembered of them have an entry; it must be the right one. */
+static int near_is_found(const struct near *near, struct lookup *lookup)
+{
+	struct selection selection = { .family = near->family };
+
+	memcpy(selection.address, near->address, sizeof(selection.address));
+	if (select_region(&selection, lookup, near->topology) != REASON_GO)
+		return 0;
+	assert_int_equal(selection.region, near->region);
+	assert_int_equal(selection.block, near->scope);
+	return 1;
+}
+
 /* The kernel's longest match over what was published is what the compiler says, for 10,000 random prefixes a family. */
 static void test_ten_thousand_prefixes(void **unused)
 {
 	struct compiled *a = make_compiled(7, 10, 12, 10000);
 	struct fixture *fixture = begin(NULL);
-	struct selection selection = {0};
-	struct lookup lookup;
-	uint32_t region;
-	uint8_t scope;
+	struct lookup lookup = { .cache = calloc(1, sizeof(struct lookup_cache)) };
 
 	(void)unused;
 	assert_int_equal(push(fixture, a, NULL), 0);
 	assert_int_equal(lookup_begin(&lookup, &fixture->tables), REASON_GO);
 	for (int i = 0; i < 20000; i++) {
-		const struct topology_family *family = i % 2 ? &a->topologies[1].v6 : &a->topologies[1].v4;
-		const struct topology_entry *near = &family->entries[random_number() % family->count];
+		struct near near = make_near(a);
+		struct lookup plain = lookup;
 
-		selection.family = i % 2 ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4;
-		memcpy(selection.address, near->address, 16);
-		for (int octet = random_number() % 7; octet < (i % 2 ? 16 : 4); octet++)
-			selection.address[octet] = random_number();
-		assert_int_equal(topology_lookup(family, i % 2 ? 128 : 32, selection.address, &region, &scope), 0);
-		assert_int_equal(select_region(&selection, &lookup, 1), REASON_GO);
-		assert_int_equal(selection.region, region);
-		assert_int_equal(selection.block, scope);
+		plain.cache = NULL;
+		assert_true(near_is_found(&near, &plain));
+		assert_true(near_is_found(&near, &lookup));
+		assert_true(near_is_found(&near, &lookup));
 	}
+	free(lookup.cache);
 	free_compiled(a);
+	end(fixture);
+}
+
+#define NEARS 100
+
+/* Another address of the same part of the block. */
+static struct near make_neighbour(const struct near *near)
+{
+	struct near neighbour = *near;
+
+	for (int bit = (near->scope + 3) / 4 * 4; bit < (near->family == ECS_FAMILY_IPV6 ? 128 : 32); bit++)
+		neighbour.address[bit / 8] ^= (random_number() & 1) << (7 - bit % 8);
+	return neighbour;
+}
+
+/*
+ * What a reader remembers of a block needs no table, is right for every address of it, and is forgotten with its generation,
+ * although the generation after the next has the same slot.
+ */
+static void test_blocks_are_remembered(void **unused)
+{
+	struct compiled *const order[] = {make_compiled(5, 10, 6, 100), make_compiled(6, 10, 9, 100), make_compiled(7, 10, 4, 100)};
+	struct fixture *fixture = begin(NULL);
+	struct lookup lookup = { .cache = calloc(1, sizeof(struct lookup_cache)) };
+	struct near nears[NEARS], neighbour;
+
+	(void)unused;
+	for (int push_number = 0; push_number < 9; push_number++) {
+		struct tables none = fixture->tables;
+		int remembered = 0, i;
+
+		none.fd[TABLE_topology4] = none.fd[TABLE_topology6] = -1;
+		assert_int_equal(push(fixture, order[push_number % 3], NULL), 0);
+		for (i = 0; i < NEARS; i++)
+			nears[i] = make_near(order[push_number % 3]);
+		assert_int_equal(lookup_begin(&lookup, &none), REASON_GO);
+		for (i = 0; i < NEARS; i++)
+			assert_false(near_is_found(&nears[i], &lookup));
+		assert_int_equal(lookup_begin(&lookup, &fixture->tables), REASON_GO);
+		for (i = 0; i < NEARS; i++)
+			assert_true(near_is_found(&nears[i], &lookup));
+		assert_int_equal(lookup_begin(&lookup, &none), REASON_GO);
+		for (i = 0; i < NEARS; i++) {
+			neighbour = make_neighbour(&nears[i]);
+			remembered += near_is_found(&neighbour, &lookup);
+		}
+		assert_in_range(remembered, NEARS * 3 / 4, NEARS);	/* but for those whose place another one took */
+	}
+	free(lookup.cache);
+	for (int i = 0; i < 3; i++)
+		free_compiled(order[i]);
 	end(fixture);
 }
 
@@ -611,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_full_trie_changes),
 		cmocka_unit_test(test_disk_full),
 		cmocka_unit_test(test_ten_thousand_prefixes),
+		cmocka_unit_test(test_blocks_are_remembered),
 		cmocka_unit_test(test_small_change_is_small),
 		cmocka_unit_test(test_dry_run_changes_nothing),
 		cmocka_unit_test(test_names_and_counters),

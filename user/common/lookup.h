@@ -12,12 +12,19 @@
 #include <string.h>
 
 #include "maps/answer.h"
+#include "user/common/blocks_cache.h"
 #include "user/common/names_cache.h"
 #include "user/common/tables.h"
 
+/* What one reader remembers of a generation, zeroed at first. */
+struct lookup_cache {
+	struct names_cache names;
+	struct blocks_cache blocks;
+};
+
 struct lookup {
 	const struct tables *tables;
-	struct names_cache *names;	/* the reader's own; may be null */
+	struct lookup_cache *cache;	/* may be null */
 	uint64_t control;	/* as read at the beginning */
 	uint32_t slot;
 	struct settings settings;
@@ -62,34 +69,71 @@ static inline const struct service *lookup_service(struct lookup *lookup, const 
 	uint32_t generation = tables_generation(lookup->control);
 	struct name_place *place;
 
-	if (is_long || !lookup->names)
+	if (is_long || !lookup->cache)
 		return lookup_service_in_table(lookup, key, is_long);
-	place = names_cache_place(lookup->names, key);
+	place = names_cache_place(&lookup->cache->names, key);
 	if (!name_place_holds(place, key, generation))
 		name_place_fill(place, key, generation, lookup_service_in_table(lookup, key, 0));
 	return place->is_service ? &place->service : NULL;
 }
 
-static inline const struct topology4_entry *lookup_topology4(struct lookup *lookup, __u16 topology,
-							      const __u8 *address)
+static inline int lookup_in_trie4(struct lookup *lookup, __u16 topology, const __u8 *address)
 {
 	struct topology4_key key = {
 		.prefixlen = TOPOLOGY_KEY_BITS + 32, .slot = lookup->slot, .topology = topology,
 	};
 
 	memcpy(key.address, address, sizeof(key.address));
-	return bpf_map_lookup_elem(lookup->tables->fd[TABLE_topology4], &key, &lookup->entry4) ? NULL : &lookup->entry4;
+	return bpf_map_lookup_elem(lookup->tables->fd[TABLE_topology4], &key, &lookup->entry4);
 }
 
-static inline const struct topology6_entry *lookup_topology6(struct lookup *lookup, __u16 topology,
-							      const __u8 *address)
+static inline int lookup_in_trie6(struct lookup *lookup, __u16 topology, const __u8 *address)
 {
 	struct topology6_key key = {
 		.prefixlen = TOPOLOGY_KEY_BITS + 128, .slot = lookup->slot, .topology = topology,
 	};
 
 	memcpy(key.address, address, sizeof(key.address));
-	return bpf_map_lookup_elem(lookup->tables->fd[TABLE_topology6], &key, &lookup->entry6) ? NULL : &lookup->entry6;
+	return bpf_map_lookup_elem(lookup->tables->fd[TABLE_topology6], &key, &lookup->entry6);
+}
+
+static inline struct block_key lookup_block_key(const struct lookup *lookup, __u16 topology, __u8 family)
+{
+	return (struct block_key){ .topology = topology, .family = family, .generation = tables_generation(lookup->control) };
+}
+
+static inline const struct topology4_entry *lookup_topology4(struct lookup *lookup, __u16 topology,
+							      const __u8 *address)
+{
+	struct block_key key = lookup_block_key(lookup, topology, ECS_FAMILY_IPV4);
+	struct blocks_cache *blocks = lookup->cache ? &lookup->cache->blocks : NULL;
+	struct topology4_entry *entry = &lookup->entry4;
+	struct block_place *place = blocks ? blocks_cache_find(blocks, &key, address, 4) : NULL;
+
+	if (place)
+		return &place->entry4;
+	if (lookup_in_trie4(lookup, topology, address))
+		return NULL;
+	if (blocks)
+		blocks_cache_keep(blocks, &key, address, 4, select_block4(entry, address))->entry4 = *entry;
+	return entry;
+}
+
+static inline const struct topology6_entry *lookup_topology6(struct lookup *lookup, __u16 topology,
+							      const __u8 *address)
+{
+	struct block_key key = lookup_block_key(lookup, topology, ECS_FAMILY_IPV6);
+	struct blocks_cache *blocks = lookup->cache ? &lookup->cache->blocks : NULL;
+	struct topology6_entry *entry = &lookup->entry6;
+	struct block_place *place = blocks ? blocks_cache_find(blocks, &key, address, 16) : NULL;
+
+	if (place)
+		return &place->entry6;
+	if (lookup_in_trie6(lookup, topology, address))
+		return NULL;
+	if (blocks)
+		blocks_cache_keep(blocks, &key, address, 16, select_block6(entry, address))->entry6 = *entry;
+	return entry;
 }
 
 static inline __u32 lookup_index(struct lookup *lookup, __u32 index)

@@ -87,7 +87,7 @@ static struct verdict judge(struct serve *serve, const struct message *message, 
 	int nothing = lookup_begin(&serve->lookup, serve->generations->tables);
 	struct verdict verdict;
 
-	serve->lookup.names = &serve->names;
+	serve->lookup.cache = &serve->cache;
 	query_reset(serve, length, client);
 	verdict.found = query_parse(message, &serve->query);
 	switch (verdict.found) {

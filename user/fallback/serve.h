@@ -21,7 +21,7 @@ struct serve {
 	unsigned int worker;	/* column of fallback_counters */
 	struct query query;
 	struct lookup lookup;
-	struct names_cache names;
+	struct lookup_cache cache;
 	struct selection selection;
 	struct options options;
 	struct response response;

@@ -8,7 +8,16 @@
 #include "user/fallback/udp.h"
 
 /* Messages of one system call. Each has a buffer for the largest there is; memory is touched only as far as they go. */
-#define BATCH 32
+#define BATCH 16
+/* Buffers of nearly a power of two would have their first octets, which are all most of them use, in the same few cache sets. */
+#define STAGGER_OCTETS 304
+
+struct buffer {
+	struct message message;
+	uint8_t stagger[STAGGER_OCTETS];
+};
+
+_Static_assert(sizeof(struct buffer) % 4096 == 320, "five cache lines between the first octets of one and the next");
 
 struct udp {
 	struct mmsghdr received[BATCH];
@@ -16,7 +25,7 @@ struct udp {
 	struct iovec received_vectors[BATCH];
 	struct iovec reply_vectors[BATCH];
 	struct sockaddr_storage from[BATCH];
-	struct message messages[BATCH];
+	struct buffer buffers[BATCH];
 };
 
 static void send_replies(struct udp *udp, int fd, unsigned int count);
@@ -35,7 +44,7 @@ void udp_free(struct udp *udp)
 static void prepare(struct udp *udp)
 {
 	for (unsigned int i = 0; i < BATCH; i++) {
-		udp->received_vectors[i].iov_base = udp->messages[i].octets;
+		udp->received_vectors[i].iov_base = udp->buffers[i].message.octets;
 		udp->received_vectors[i].iov_len = 65535;
 		udp->received[i].msg_hdr = (struct msghdr){
 			.msg_name = &udp->from[i], .msg_namelen = sizeof(udp->from[i]),
@@ -57,10 +66,10 @@ int udp_receive(struct udp *udp, int fd, struct serve *serve)
 
 		if (socket_client(&udp->from[i], &client))
 			continue;
-		octets = serve_query(serve, &udp->messages[i], udp->received[i].msg_len, &client);
+		octets = serve_query(serve, &udp->buffers[i].message, udp->received[i].msg_len, &client);
 		if (!octets)
 			continue;
-		udp->reply_vectors[replies].iov_base = udp->messages[i].octets;
+		udp->reply_vectors[replies].iov_base = udp->buffers[i].message.octets;
 		udp->reply_vectors[replies].iov_len = octets;
 		udp->replies[replies].msg_hdr = (struct msghdr){
 			.msg_name = &udp->from[i], .msg_namelen = udp->received[i].msg_hdr.msg_namelen,

@@ -15,6 +15,8 @@
 #include "user/fallback/worker.h"
 
 #define EVENTS_AT_ONCE 64
+/* Batches of one UDP socket before others get their turn. */
+#define BATCHES_AT_ONCE 8
 /* How long the worker sleeps at most: idle connections end, and addresses that could not be had are tried again. */
 #define SLEEP_MS 1000
 
@@ -171,7 +173,9 @@ static void worker_sockets(struct worker *worker)
 
 		switch (watched->kind) {
 		case WATCHED_UDP:
-			udp_receive(worker->udp, watched->endpoint->udp, &worker->serve);
+			for (int more = BATCHES_AT_ONCE; more; more--)
+				if (!udp_receive(worker->udp, watched->endpoint->udp, &worker->serve))
+					break;
 			break;
 		case WATCHED_LISTENER:
 			tcp_accept(worker->tcp, watched->endpoint->listener);

@@ -30,16 +30,26 @@ main()
 	start_nsd
 	check_answers
 	for round in $(seq "$rounds"); do
-		for server in fallback gdnsd nsd; do
-			measure $server static static.example.com A none
+		for server in $(in_turn "$round" fallback gdnsd nsd); do
+			measure "$server" static static.example.com A none
 		done
-		for server in fallback gdnsd; do
-			measure $server "client subnet" www.example.com AAAA 240b:10::/36:48
+		for server in $(in_turn "$round" fallback gdnsd); do
+			measure "$server" "client subnet" www.example.com AAAA 240b:10::/36:48
 		done
 		[ ! -t 2 ] || printf '\rround %d of %d' "$round" "$rounds" >&2
 	done >"$BUILD/servers.json"
 	[ ! -t 2 ] || echo >&2
 	show
+}
+
+# NUMBER WORD...: who begins changes, as what one server leaves behind is the next one's
+in_turn()
+{
+	local number=$1
+	shift
+
+	number=$((number % $#))
+	echo "${@:number + 1}" "${@:1:number}"
 }
 
 in_server()

@@ -22,8 +22,7 @@ struct authority {
 	const struct zone_set *zones;
 	uint16_t type;			/* asked for */
 	int is_service;
-	uint16_t flags;			/* HEADER_AA */
-	enum rcode rcode;
+	struct status status;
 	int lack;			/* -ENOSPC: something that must be in the reply does not fit */
 	unsigned int aliases;
 	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases */
@@ -42,7 +41,8 @@ static void add_dname(struct authority *authority, const struct zone_node *node,
 static void answer_negative(struct authority *authority, const struct zone *zone, enum rcode rcode);
 static void answer_referral(struct authority *authority, const struct zone *zone, const struct zone_node *cut);
 
-uint32_t authority_answer(struct response *response, const struct zone_set *zones, const uint8_t *name, int is_service)
+struct status authority_answer(struct response *response, const struct zone_set *zones, const uint8_t *name,
+			       int is_service)
 {
 	struct authority authority = { .response = response, .zones = zones, .type = response->query->type,
 				       .is_service = is_service };
@@ -52,9 +52,9 @@ uint32_t authority_answer(struct response *response, const struct zone_set *zone
 		authority.aliases++;
 	if (authority.lack) {
 		response_clear(response);
-		authority.flags |= HEADER_TC;
+		authority.status.flags |= HEADER_TC;
 	}
-	return response_finish(response, authority.flags, authority.rcode);
+	return authority.status;
 }
 
 static void add(struct authority *authority, enum section section, const uint8_t *owner, const struct zone_rrset *rrset)
@@ -83,7 +83,7 @@ static enum step answer_name(struct authority *authority, const uint8_t *name)
 
 	if (!zone) {
 		if (!authority->aliases)
-			authority->rcode = RCODE_REFUSED;
+			authority->status.rcode = RCODE_REFUSED;
 		return STEP_DONE;
 	}
 	switch (zone_find(zone, name, &found)) {
@@ -114,7 +114,7 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 	if (!rrset && node->flags & ZONE_NODE_SERVICE && !(authority->is_service && !authority->aliases)) {
 		/* The service's own records are not here: behind an alias the resolver asks for them next. */
 		if (!authority->aliases)
-			authority->rcode = RCODE_SERVFAIL;
+			authority->status.rcode = RCODE_SERVFAIL;
 		return STEP_DONE;
 	}
 	/* RFC 8482 4.2: nothing is made up where there is a CNAME record. */
@@ -122,7 +122,7 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 		rrset = cname ? cname : &any_rrset;
 	if (!rrset && cname)
 		return answer_cname(authority, name, cname);
-	authority->flags |= HEADER_AA;
+	authority->status.flags |= HEADER_AA;
 	if (!rrset)
 		answer_negative(authority, zone, RCODE_NOERROR);
 	else if (rrset->type == KNOT_RRTYPE_DNAME)
@@ -142,8 +142,8 @@ static void answer_negative(struct authority *authority, const struct zone *zone
 	const uint8_t *minimum = rdata->octets + rdata->length - 4;
 	uint32_t ttl = (uint32_t)minimum[0] << 24 | minimum[1] << 16 | minimum[2] << 8 | minimum[3];
 
-	authority->flags |= HEADER_AA;
-	authority->rcode = rcode;
+	authority->status.flags |= HEADER_AA;
+	authority->status.rcode = rcode;
 	if (response_rrset(authority->response, SECTION_AUTHORITY, zone_apex(zone)->name, soa,
 			   ttl < soa->ttl ? ttl : soa->ttl))
 		authority->lack = -ENOSPC;
@@ -169,7 +169,7 @@ static enum step follow(struct authority *authority, const uint8_t *target)
 
 static enum step answer_cname(struct authority *authority, const uint8_t *name, const struct zone_rrset *rrset)
 {
-	authority->flags |= HEADER_AA;
+	authority->status.flags |= HEADER_AA;
 	add(authority, SECTION_ANSWER, name, rrset);
 	return follow(authority, rrset->records[0].octets);
 }
@@ -197,10 +197,10 @@ static enum step answer_dname(struct authority *authority, const uint8_t *name, 
 	struct zone_rrset cname = { .type = KNOT_RRTYPE_CNAME, .count = 1, .ttl = dname->ttl, .records = &rdata };
 	uint8_t made[2 * 256], lowered[256];
 
-	authority->flags |= HEADER_AA;
+	authority->status.flags |= HEADER_AA;
 	add_dname(authority, node, dname);
 	if (prefix + length > NAME_OCTETS_MAX) {
-		authority->rcode = RCODE_YXDOMAIN;
+		authority->status.rcode = RCODE_YXDOMAIN;
 		return STEP_DONE;
 	}
 	memcpy(made, name, prefix);

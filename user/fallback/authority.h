@@ -7,10 +7,11 @@
 #include "user/fallback/response.h"
 
 /*
- * Fills the response, begun and empty, for the query's lowered name, and finishes it. `is_service`: the name is a service,
- * and asked for what it lacks; otherwise a name that the zone knows to be one is answered with SERVFAIL, as its
- * records are not here. Returns the reply's octets.
+ * Fills the response, begun and empty, for the query's lowered name. `is_service`: the name is a service, and asked for
+ * what it lacks; otherwise a name that the zone knows to be one is answered with SERVFAIL, as its records are not here.
+ * Returns what to finish it with.
  */
-uint32_t authority_answer(struct response *response, const struct zone_set *zones, const uint8_t *name, int is_service);
+struct status authority_answer(struct response *response, const struct zone_set *zones, const uint8_t *name,
+			       int is_service);
 
 #endif

@@ -28,6 +28,12 @@ enum rcode {
 	RCODE_BADCOOKIE = 23,
 };
 
+/* What a reply says besides its records. */
+struct status {
+	uint16_t flags;		/* HEADER_* to set */
+	enum rcode rcode;
+};
+
 enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };
 
 struct response {

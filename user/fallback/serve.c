@@ -31,6 +31,7 @@ static uint32_t reply_class(struct serve *serve, struct message *message);
 static uint32_t reply_zone(struct serve *serve, struct message *message, const struct generation *generation,
 			   int is_service);
 static uint32_t reply_error(struct serve *serve, struct message *message, int fault);
+static uint32_t finish(struct serve *serve, struct status status);
 
 /*
  * Judging reads the message and copies from the tables; only when the copies are known to be of one generation is
@@ -212,22 +213,25 @@ static uint32_t reply_zone(struct serve *serve, struct message *message, const s
 			   int is_service)
 {
 	int current = generation && generation->zones_number == tables_generation(serve->lookup.control);
-	struct query *query = &serve->query;
+	struct status status = { .rcode = RCODE_SERVFAIL };
+	const struct query *query = &serve->query;
 	uint8_t name[NAME_OCTETS_MAX + 1];
 
-	if (!generation || !generation->zones)
-		return reply_error(serve, message, REASON_NO_ANSWER);
-	memcpy(name, serve->selection.key.words, query->name_length);	/* lowered; both keys begin with it */
 	response_begin(&serve->response, message, query);
-	return authority_answer(&serve->response, generation->zones, name, is_service && current);
+	if (generation && generation->zones) {
+		memcpy(name, serve->selection.key.words, query->name_length);	/* lowered; both keys begin with it */
+		status = authority_answer(&serve->response, generation->zones, name, is_service && current);
+	}
+	return finish(serve, status);
 }
 
 /* RFC 7873 5.4: a query without a question, for a cookie or the word that it still is one. */
 static uint32_t reply_cookie(struct serve *serve, struct message *message)
 {
+	struct status status = { .rcode = serve->options.cookie == COOKIE_INVALID ? RCODE_BADCOOKIE : RCODE_NOERROR };
+
 	response_begin(&serve->response, message, &serve->query);
-	return response_finish(&serve->response, 0,
-			       serve->options.cookie == COOKIE_INVALID ? RCODE_BADCOOKIE : RCODE_NOERROR);
+	return finish(serve, status);
 }
 
 /* A class that is not IN: there is nothing in it but what the server says of itself. */
@@ -240,7 +244,7 @@ static uint32_t reply_class(struct serve *serve, struct message *message)
 	response_begin(&serve->response, message, &serve->query);
 	serve->response.at = chaos_write(message, &serve->query, text);
 	serve->response.counts[SECTION_ANSWER] = 1;
-	return response_finish(&serve->response, HEADER_AA, RCODE_NOERROR);
+	return finish(serve, (struct status){ .flags = HEADER_AA });
 }
 
 /* For replies whose OPT record is bare: what is malformed is not echoed (RFC 7871 7.1.2), nor what was not read. */
@@ -253,33 +257,40 @@ static void leave_options(struct query *query)
 static uint32_t reply_error(struct serve *serve, struct message *message, int fault)
 {
 	struct query *query = &serve->query;
-	enum rcode rcode = RCODE_FORMERR;
-	uint16_t flags = 0;
+	struct status status = { .rcode = RCODE_FORMERR };
 
 	switch (fault) {
 	case REASON_CLASS:
+		status = (struct status){ .rcode = RCODE_REFUSED };
+		break;
 	case REASON_NO_GENERATION:
-		rcode = RCODE_REFUSED;
+		status = (struct status){ .rcode = RCODE_REFUSED };
 		break;
 	case REASON_META_TYPE:
-		rcode = query->type == TYPE_AXFR || query->type == TYPE_IXFR ? RCODE_REFUSED : RCODE_NOTIMP;
+		status = (struct status){ .rcode = RCODE_NOTIMP };
+		if (query->type == TYPE_AXFR || query->type == TYPE_IXFR)
+			status = (struct status){ .rcode = RCODE_REFUSED };
 		break;
 	case REASON_NO_REGION:
 	case REASON_NO_ANSWER:
-		rcode = RCODE_SERVFAIL;
+		status.rcode = RCODE_SERVFAIL;
 		break;
 	case REASON_OPCODE:
-		rcode = RCODE_NOTIMP;
-		flags = message_u16(message, 2) & HEADER_OPCODE;
+		status = (struct status){ .flags = message_u16(message, 2) & HEADER_OPCODE, .rcode = RCODE_NOTIMP };
 		leave_options(query);
 		break;
 	case REASON_VERSION:
-		rcode = RCODE_BADVERS;
+		status.rcode = RCODE_BADVERS;
 		leave_options(query);
 		break;
 	default:
 		leave_options(query);
 	}
 	response_begin(&serve->response, message, query);
-	return response_finish(&serve->response, flags, rcode);
+	return finish(serve, status);
+}
+
+static uint32_t finish(struct serve *serve, struct status status)
+{
+	return response_finish(&serve->response, status.flags, status.rcode);
 }

@@ -61,6 +61,7 @@
 #define OPTION_ECS 8		/* RFC 7871 6 */
 #define OPTION_COOKIE 10	/* RFC 7873 4 */
 #define OPTION_KEEPALIVE 11	/* RFC 7828 3.1 */
+#define OPTION_EDE 15		/* RFC 8914 2 */
 #define OPTION_HEADER_OCTETS 4
 #define ECS_HEADER_OCTETS 4	/* family, source, scope */
 /* RFC 7873 4: the client's part alone, or with a server's part behind it */

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The probes of RFC 8906 section 8, as dig sends them and with the fields that are expected there: of a service, whose
-# replies come from the driver, and of a zone, whose come from the fallback; each over UDP and TCP, IPv4 and IPv6. Then a
-# reply, and which, to every opcode, flag, type and class.
+# replies come from the driver, and of a zone, whose come from the fallback; each over UDP and TCP, IPv4 and IPv6. Then the
+# extended errors of RFC 8914, as dig names them, and a reply, and which, to every opcode, flag, type and class.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -26,6 +26,7 @@ main()
 {
 	replay_begin $vectors/vectors.yaml
 	probes
+	explanations
 	every_combination
 	finish
 }
@@ -76,6 +77,34 @@ probe()
 	done
 }
 
+# RFC 8914, which the driver leaves alone
+explanations()
+{
+	local server how
+
+	for server in 198.18.0.1 fd00:ec5::1; do
+		for how in +notcp +tcp; do
+			explained "outside every zone" nobody.test "+edns=0 soa ~" REFUSED not-authoritative
+			explained "a type that is not data" $zone "+edns=0 type200 ~" NOTIMP not-supported
+			explained "another class" $zone "+edns=0 -c CH -t soa ~" REFUSED not-supported
+			explained "without EDNS" nobody.test "+noedns soa ~" REFUSED -ede -opt
+			explained "an opcode" $zone "+edns=0 +opcode=15 soa ~" NOTIMP opt -ede
+			explained "another EDNS version" nobody.test "+edns=1 +noednsneg soa ~" BADVERS opt -ede
+			explained "no such name" none.$zone "+edns=0 soa ~" NXDOMAIN opt -ede
+			explained "no such type, of a service" $service "+edns=0 txt ~" NOERROR opt -ede
+		done
+	done
+}
+
+# WHAT ZONE OPTIONS EXPECTATION...: of $server, over UDP or TCP as $how says
+explained()
+{
+	local what=$1 of=$2 options=$3
+	shift 3
+
+	asked "extended error, $what, $how" "$server" "$of" "+nocookie +noad +norec $how $options" "$@"
+}
+
 # NAME REASON SERVER OPTIONS EXPECTATION...: of the service, over UDP, and the driver counts it under REASON alone
 driver_asked()
 {
@@ -115,7 +144,7 @@ meets()
 	flags=" $(sed -n 's/^;; flags: \([a-z ]*\);.*/\1/p' <<<"$2") "
 	case $1 in
 	-*) ! meets "${1#-}" "$2" "${3:-}" ;;
-	NOERROR | NOTIMP | BADVERS) [[ $2 == *"status: $1,"* ]] ;;
+	NOERROR | NXDOMAIN | NOTIMP | REFUSED | BADVERS) [[ $2 == *"status: $1,"* ]] ;;
 	opcode15) [[ $2 == *"opcode: RESERVED15,"* ]] ;;
 	aa | rd | ad) [[ $flags == *" $1 "* ]] ;;
 	tc) [[ $flags == *" tc "* ]] ;;
@@ -128,6 +157,9 @@ meets()
 	DO) [[ $2 == *"EDNS: version: 0, flags: do;"* ]] ;;
 	mbz) [[ $2 == *MBZ* ]] ;;
 	opt100) [[ $2 == *"OPT=100"* ]] ;;
+	ede) [[ $2 == *"; EDE"* ]] ;;
+	not-authoritative) grep -qx "; EDE: 20 (Not Authoritative)" <<<"$2" ;;
+	not-supported) grep -qx "; EDE: 21 (Not Supported)" <<<"$2" ;;
 	*) printf 'unknown:%s ' "$1"; return 1 ;;
 	esac
 }

@@ -54,6 +54,36 @@ static const char *const names[] = {
 /* As long as they may be: they share small replies with everything else. */
 static char longest[POLICY_TEXT_OCTETS_MAX + 1];
 
+/* RFC 8914: why there is an error, at the end of the OPT record, wherever there is one to tell. */
+static int info_owed(const knot_pkt_t *packet, const struct query *query)
+{
+	switch (knot_pkt_ext_rcode(packet)) {
+	case KNOT_RCODE_REFUSED:
+		if (query->class != CLASS_IN)
+			return KNOT_EDNS_EDE_NOTSUP;
+		return query->type == KNOT_RRTYPE_AXFR || query->type == KNOT_RRTYPE_IXFR ? KNOT_EDNS_EDE_PROHIBITED :
+											   KNOT_EDNS_EDE_NOTAUTH;
+	case KNOT_RCODE_NOTIMPL:
+		return knot_wire_get_opcode(packet->wire) ? KNOT_EDNS_EDE_NONE : KNOT_EDNS_EDE_NOTSUP;
+	default:
+		return KNOT_EDNS_EDE_NONE;
+	}
+}
+
+static void check_info(const knot_pkt_t *packet, const struct query *query)
+{
+	const uint8_t *option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_EDE, NULL);
+	const knot_rdata_t *rdata = packet->opt_rr->rrs.rdata;
+	int owed = info_owed(packet, query);
+
+	MUST(!option == (owed == KNOT_EDNS_EDE_NONE));
+	if (!option)
+		return;
+	MUST(option + KNOT_EDNS_EDE_MIN_LENGTH == rdata->data + rdata->len);
+	MUST(knot_edns_opt_get_length((uint8_t *)option) == 2);
+	MUST(knot_wire_read_u16(option + KNOT_EDNS_OPTION_HDRLEN) == owed);
+}
+
 static void check_reply(const uint8_t *asked, const struct query *query, uint32_t octets, int tcp)
 {
 	uint8_t *reply = fixture.message.octets;
@@ -62,7 +92,9 @@ static void check_reply(const uint8_t *asked, const struct query *query, uint32_
 	MUST(packet);
 	MUST(octets >= HEADER_OCTETS && octets <= (tcp ? 65535 : REPLY_OCTETS_MAX));
 	MUST(!knot_pkt_parse(packet, 0) && packet->parsed == octets);
-	MUST(tcp || packet->opt_rr || octets <= REPLY_OCTETS_MIN);
+	MUST(tcp || octets <= (packet->opt_rr ? answer_limit(query) : REPLY_OCTETS_MIN));
+	if (packet->opt_rr)
+		check_info(packet, query);
 	MUST(knot_wire_get_id(reply) == knot_wire_get_id(asked) && knot_wire_get_qr(reply));
 	MUST(knot_wire_get_opcode(reply) == knot_wire_get_opcode(asked));
 	MUST(knot_wire_get_rd(reply) == knot_wire_get_rd(asked) && knot_wire_get_cd(reply) == knot_wire_get_cd(asked));

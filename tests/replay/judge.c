@@ -173,6 +173,24 @@ static int judge_ecs(struct judge *judge, const uint8_t *data, size_t octets)
 	return 0;
 }
 
+/* RFC 8914 4, of errors in which the query was understood. */
+static int info_owed(const struct judge *judge)
+{
+	const struct asked *asked = judge->asked;
+
+	switch (judge->rcode) {
+	case KNOT_RCODE_REFUSED:
+		if (asked->class != CLASS_IN)
+			return KNOT_EDNS_EDE_NOTSUP;
+		return asked->type == KNOT_RRTYPE_AXFR || asked->type == KNOT_RRTYPE_IXFR ? KNOT_EDNS_EDE_PROHIBITED :
+											    KNOT_EDNS_EDE_NOTAUTH;
+	case KNOT_RCODE_NOTIMPL:
+		return asked->octets[2] & 0x78 ? KNOT_EDNS_EDE_NONE : KNOT_EDNS_EDE_NOTSUP;
+	default:
+		return KNOT_EDNS_EDE_NONE;
+	}
+}
+
 static int judge_option(struct judge *judge, uint16_t code, const uint8_t *data, size_t octets)
 {
 	const struct asked *asked = judge->asked;
@@ -187,7 +205,11 @@ static int judge_option(struct judge *judge, uint16_t code, const uint8_t *data,
 	case KNOT_EDNS_OPTION_TCP_KEEPALIVE:
 		if (asked->keepalive && asked->tcp && octets == 2)
 			return 0;
-		/* fall through */
+		return wrong(judge, "option %u", code);
+	case KNOT_EDNS_OPTION_EDE:
+		if (octets == 2 && get(data) == info_owed(judge))
+			return 0;
+		return wrong(judge, "another extended error than %d", info_owed(judge));
 	default:
 		return wrong(judge, "option %u", code);
 	}
@@ -213,12 +235,16 @@ static int judge_options(struct judge *judge)
 			return -1;
 		if (seen >> code & 1)
 			return wrong(judge, "option %u twice", code);
+		if (seen >> KNOT_EDNS_OPTION_EDE & 1)
+			return wrong(judge, "option %u behind the extended error", code);
 		seen |= 1ULL << code;
 	}
 	if (!is_error && asked->ecs_at && judge->ecs && !(seen >> KNOT_EDNS_OPTION_CLIENT_SUBNET & 1))
 		return wrong(judge, "no client subnet");
 	if (!is_error && asked->cookie_at && !(seen >> KNOT_EDNS_OPTION_COOKIE & 1))
 		return wrong(judge, "no cookie");
+	if (info_owed(judge) != KNOT_EDNS_EDE_NONE && !(seen >> KNOT_EDNS_OPTION_EDE & 1))
+		return wrong(judge, "no extended error %d", info_owed(judge));
 	return 0;
 }
 

@@ -41,12 +41,12 @@ class Subnet(dns.edns.ECSOption):
         return super().from_wire_parser(otype, parser)
 
 
-class Ignored(dns.edns.GenericOption):
-    """Nobody reads what a client says in an extended error, and it need not be text."""
+class Info(dns.edns.GenericOption):
+    """Octets: nobody reads what a client says in an extended error, and it need not be text; servers' are two."""
 
 
 dns.edns.register_type(Subnet, dns.edns.ECS)
-dns.edns.register_type(Ignored, dns.edns.EDE)
+dns.edns.register_type(Info, dns.edns.EDE)
 
 
 def need(condition, why):
@@ -110,6 +110,19 @@ class Judge:
             need(octets[:3] + octets[4:] == asked[0].to_wire()[:3] + asked[0].to_wire()[4:], "the client subnet has changed")
             need(bytes(octets) in wire, "the client subnet is not of these octets")
 
+    def info(self, query, reply, is_error):
+        """RFC 8914: why there is an error, last of the options."""
+        question = query.question[0]
+        owed = []
+        if reply.edns >= 0 and not is_error and reply.rcode() in (dns.rcode.REFUSED, dns.rcode.NOTIMP):
+            transfer = question.rdtype in (dns.rdatatype.AXFR, dns.rdatatype.IXFR)
+            unsupported = reply.rcode() == dns.rcode.NOTIMP or question.rdclass != dns.rdataclass.IN
+            owed = [dns.edns.EDECode.NOT_SUPPORTED if unsupported else dns.edns.EDECode.PROHIBITED if transfer else
+                    dns.edns.EDECode.NOT_AUTHORITATIVE]
+        got = [option.to_wire() for option in reply.options if option.otype == dns.edns.EDE]
+        need(got == [code.to_bytes(2, "big") for code in owed], f"extended errors {got}, owed {owed}")
+        need(not owed or reply.options[-1].otype == dns.edns.EDE, "an option behind the extended error")
+
     def reply(self, form, transport, query, asked, wire):
         reply = parse(wire)
         need(wire[:2] == asked[:2], "id")
@@ -127,6 +140,7 @@ class Judge:
         need((reply.edns >= 0) == (query.edns >= 0), "OPT in, OPT out")
         need(reply.ednsflags & dns.flags.DO == query.ednsflags & dns.flags.DO, "DO")
         self.subnet(query, wire, reply, is_error)
+        self.info(query, reply, is_error)
         if transport == "udp":
             need(len(wire) <= max(LEAST_SIZE, min(query.payload, OUR_SIZE)), "size asked for")
         if form == "s":

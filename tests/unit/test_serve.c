@@ -154,6 +154,15 @@ static void put_edns(char *text, const knot_pkt_t *packet)
 		snprintf(line, sizeof(line), " keepalive %u ms", 100 * (data[0] << 8 | data[1]));
 		strcat(text, line);
 	}
+	option = knot_edns_get_option(packet->opt_rr, KNOT_EDNS_OPTION_EDE, NULL);
+	if (option) {
+		const uint8_t *data = knot_edns_opt_get_data((uint8_t *)option);
+
+		assert_int_equal(knot_edns_opt_get_length((uint8_t *)option), 2);
+		assert_ptr_equal(data + 2, packet->opt_rr->rrs.rdata->data + packet->opt_rr->rrs.rdata->len);	/* the last */
+		snprintf(line, sizeof(line), " ede %u", data[0] << 8 | data[1]);
+		strcat(text, line);
+	}
 	strcat(text, "\n");
 }
 
@@ -217,6 +226,24 @@ static const char *ask_ecs(const char *name, uint16_t type)
 }
 
 /* -- tests -- */
+
+static struct fixture_file files[] = {
+	{ "main.yaml", main_file }, { "example.com.zone", NULL }, { "sub.zone", sub_file },
+};
+
+/* Nothing is published; then something is, and its zones have not come; then they have. */
+static void says_that_it_is_not_ready(void **state)
+{
+	(void)state;
+	assert_string_equal(ask_plain("www.example.com", 28), "REFUSED\n");
+	assert_string_equal(ask_ecs("www.example.com", 28), "REFUSED\nedns ede 14\n");
+	fixture_write(files, 3);
+	fixture_flip();
+	assert_string_equal(ask_plain("mail.example.com", 1), "SERVFAIL\n");
+	assert_string_equal(ask_ecs("mail.example.com", 1), "SERVFAIL\nedns ecs 1/24/0 ede 14\n");
+	assert_string_equal(ask_plain("www.example.com", 28), "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\n");
+	fixture_push(files, 3);
+}
 
 static void answers_from_zones(void **state)
 {
@@ -362,8 +389,8 @@ static void echoes_the_subnet(void **state)
 	assert_string_equal(ask_ecs("none.example.com", 1), "NXDOMAIN aa\nauthority\n" SOA_LINE "edns ecs 1/24/0\n");
 	assert_string_equal(ask_ecs("www.example.com", 16), "NOERROR aa\nwww.example.com. 3600 TXT \"beside\"\nedns ecs 1/24/0\n");
 	assert_string_equal(ask_ecs("www.example.com", 28), "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8::1\nedns ecs 1/24/1\n");
-	assert_string_equal(ask_ecs("example.net", 1), "REFUSED\nedns ecs 1/24/0\n");
-	assert_string_equal(ask_ecs("example.com", 252), "REFUSED\nedns ecs 1/24/0\n");
+	assert_string_equal(ask_ecs("example.net", 1), "REFUSED\nedns ecs 1/24/0 ede 20\n");
+	assert_string_equal(ask_ecs("example.com", 252), "REFUSED\nedns ecs 1/24/0 ede 18\n");
 	assert_string_equal(ask(fixture_opt(fixture_question("www.example.com", 28, 0), 4096, ECS_V6, sizeof(ECS_V6) - 1), 0),
 			    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41\n");
 }
@@ -401,8 +428,8 @@ static void speaks_cookies_and_keepalive(void **state)
 		    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns ecs 1/24/0 cookie 24 chocolat keepalive 10000 ms\n"),
 		ROW("mail.example.com", 1, KEEPALIVE, 0, "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns\n"),
 		ROW("none.example.com", 1, COOKIE, 0, "NXDOMAIN aa\nauthority\n" SOA_LINE "edns cookie 24 chocolat\n"),
-		ROW("example.net", 1, COOKIE, 0, "REFUSED\nedns cookie 24 chocolat\n"),
-		ROW("example.com", 252, COOKIE, 0, "REFUSED\nedns cookie 24 chocolat\n"),
+		ROW("example.net", 1, COOKIE, 0, "REFUSED\nedns cookie 24 chocolat ede 20\n"),
+		ROW("example.com", 252, COOKIE, 0, "REFUSED\nedns cookie 24 chocolat ede 18\n"),
 		/* lengths that no cookie has, also beside a second one that is sound */
 		ROW("www.example.com", 28, "\0\x0a\0\0", 0, "FORMERR\nedns\n"),
 		ROW("www.example.com", 28, "\0\x0a\0\x07" "chocola" COOKIE, 0, "FORMERR\nedns\n"),
@@ -468,8 +495,8 @@ static void tells_who_it_is(void **state)
 	static char longest[POLICY_TEXT_OCTETS_MAX + 1];
 
 	(void)state;
-	assert_string_equal(ask_chaos("version.bind", 16, NULL, 0), "REFUSED\nedns\n");
-	assert_string_equal(ask_chaos("id.server", 16, NULL, 0), "REFUSED\nedns\n");
+	assert_string_equal(ask_chaos("version.bind", 16, NULL, 0), "REFUSED\nedns ede 21\n");
+	assert_string_equal(ask_chaos("id.server", 16, NULL, 0), "REFUSED\nedns ede 21\n");
 	assert_string_equal(ask_options("mail.example.com", 1, NSID, 4, 0),
 			    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\nedns\n");
 	fixture.policy.identity = "osaka-3";
@@ -481,8 +508,8 @@ static void tells_who_it_is(void **state)
 	assert_string_equal(ask_chaos("id.server", 16, ECS_V4, sizeof(ECS_V4) - 1),
 			    "NOERROR aa\nid.server. 0 TXT \"osaka-3\"\nedns ecs 1/24/0\n");
 	assert_string_equal(ask_chaos("hostname.bind", 16, NULL, 0), "NOERROR aa\nhostname.bind. 0 TXT \"osaka-3\"\nedns\n");
-	assert_string_equal(ask_chaos("hostname.bind", 1, NULL, 0), "REFUSED\nedns\n");
-	assert_string_equal(ask_chaos("a.hostname.bind", 16, NULL, 0), "REFUSED\nedns\n");
+	assert_string_equal(ask_chaos("hostname.bind", 1, NULL, 0), "REFUSED\nedns ede 21\n");
+	assert_string_equal(ask_chaos("a.hostname.bind", 16, NULL, 0), "REFUSED\nedns ede 21\n");
 	assert_string_equal(ask_options("mail.example.com", 1, ECS_V4 COOKIE NSID, sizeof(ECS_V4 COOKIE NSID) - 1, 0),
 			    "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n"
 			    "edns ecs 1/24/0 cookie 24 chocolat nsid osaka-3\n");
@@ -490,6 +517,44 @@ static void tells_who_it_is(void **state)
 	fixture.policy.identity = longest;
 	assert_non_null(strstr(ask_chaos("id.server", 16, COOKIE NSID, sizeof(COOKIE NSID) - 1), "nsid xxx"));
 	fixture.policy.identity = fixture.policy.version = NULL;
+}
+
+/*
+ * RFC 8914: why, behind the other options. The longest name with the longest of each has room for it in 512 octets; where
+ * there is none it is left out, and so it is without an OPT record.
+ */
+static void explains_errors(void **state)
+{
+	static const char options[] = "\0\x08\0\x14\0\2\x80\0" "0123456789abcdef" COOKIE NSID;
+	char label[64], name[256], identity[POLICY_TEXT_OCTETS_MAX + 1], reply[512];
+	struct query query = { .flags = QUERY_EDNS };
+	uint32_t length, octets;
+
+	(void)state;
+	memset(label, 'x', 63);
+	label[63] = 0;
+	snprintf(name, sizeof(name), "%s.%s.%s.%.61s", label, label, label, label);
+	memset(identity, 'i', POLICY_TEXT_OCTETS_MAX);
+	identity[POLICY_TEXT_OCTETS_MAX] = 0;
+	fixture.policy.identity = identity;
+	snprintf(reply, sizeof(reply), "REFUSED\nedns ecs 2/128/0 cookie 24 chocolat nsid %s ede 20\n", identity);
+	length = fixture_opt(fixture_question(name, 1, 0), 512, options, sizeof(options) - 1);
+	octets = serve_query(&fixture.serve, &fixture.message, length, &fixture_client);
+	assert_in_range(octets, 470, 512);
+	assert_string_equal(reply_text(octets), reply);
+	fixture.policy.identity = NULL;
+	assert_string_equal(ask_options("example.com", 251, NULL, 0, 1), "REFUSED\nedns ede 18\n");
+	assert_string_equal(ask_options("example.com", 253, NULL, 0, 0), "NOTIMPL\nedns ede 21\n");
+	assert_string_equal(ask_options("example.com", 41, KEEPALIVE, 4, 1), "NOTIMPL\nedns keepalive 10000 ms ede 21\n");
+	assert_string_equal(ask_options("none.example.com", 1, NULL, 0, 0), "NXDOMAIN aa\nauthority\n" SOA_LINE "edns\n");
+
+	options_explain(&fixture.serve.options, &query, 5, INFO_PROHIBITED);
+	assert_int_equal(query.more_octets, 0);
+	options_explain(&fixture.serve.options, &query, 6, INFO_PROHIBITED);
+	assert_int_equal(query.more_octets, 6);
+	query = (struct query){ 0 };
+	options_explain(&fixture.serve.options, &query, 512, INFO_PROHIBITED);
+	assert_int_equal(query.more_octets, 0);
 }
 
 /* Each message is a header and question for mail.example.com, with counts and octets behind it as given. */
@@ -558,7 +623,7 @@ static void judges_unusual_messages(void **state)
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\4\0\3\0\0"), GOOD "edns\n", NSID),
 		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\x04mail\x07" "example\x03" "com\0\0\1\0\3", "REFUSED\n", CLASS),
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", "\x04mail\x07" "example\x03" "com\0\0\1\0\3" OPT("\0\x0b" ECS_V4),
-		    "REFUSED\nedns ecs 1/24/0\n", CLASS),
+		    "REFUSED\nedns ecs 1/24/0 ede 21\n", CLASS),
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -706,10 +771,6 @@ static void keeps_the_case_of_the_question(void **state)
 
 /* -- pushes -- */
 
-static const struct fixture_file files[] = {
-	{ "main.yaml", main_file }, { "example.com.zone", NULL }, { "sub.zone", sub_file },
-};
-
 static void push_number(unsigned int number, int live)
 {
 	char yaml[512], zone[512];
@@ -750,6 +811,7 @@ static void mixes_no_generations(void **state)
 	/* Zones are still the old ones, and answer whole. For what is no longer a service there is no answer yet. */
 	assert_string_equal(ask_plain("mail.example.com", 1), "NOERROR aa\nmail.example.com. 3600 A 192.0.2.25\n");
 	assert_string_equal(ask_plain("a.b.svc.example.com", 28), "SERVFAIL\n");
+	assert_string_equal(ask_ecs("a.b.svc.example.com", 28), "SERVFAIL\nedns ecs 1/24/0 ede 14\n");
 	assert_ptr_equal(fixture.generations.live, live);
 	assert_int_equal(generations_look(&fixture.generations), 1);
 	assert_string_equal(ask_plain("n.example.com", 16), "NOERROR aa\nn.example.com. 7 TXT \"7\"\n");
@@ -825,11 +887,13 @@ static void zones_stay_when_the_next_do_not_load(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(says_that_it_is_not_ready),
 		cmocka_unit_test(answers_from_zones),
 		cmocka_unit_test(echoes_the_subnet),
 		cmocka_unit_test(speaks_cookies_and_keepalive),
 		cmocka_unit_test(gives_cookies_alone),
 		cmocka_unit_test(tells_who_it_is),
+		cmocka_unit_test(explains_errors),
 		cmocka_unit_test(judges_unusual_messages),
 		cmocka_unit_test(takes_many_options_and_long_messages),
 		cmocka_unit_test(follows_pointers_for_a_while),
@@ -842,7 +906,6 @@ int main(void)
 		cmocka_unit_test(held_generations_stay),
 		cmocka_unit_test(zones_stay_when_the_next_do_not_load),
 	};
-	struct fixture_file first[sizeof(files) / sizeof(files[0])];
 	char *zone = malloc(sizeof(zone_file) + 16384), *at;
 	int failed;
 
@@ -856,12 +919,9 @@ int main(void)
 	strcat(zone, "tofat MX 1 fat\nslim NS fat\nslim NS ns.slim\nns.slim A 192.0.2.53\nstout NS ns.stout\n");
 	for (int i = 1; i <= 40; i++)
 		sprintf(zone + strlen(zone), "fat A 192.0.2.%d\nfat AAAA 2001:db8::%d\nns.stout A 192.0.2.%d\n", i, i, i);
-	memcpy(first, files, sizeof(files));
-	first[1].content = zone;
+	files[1].content = zone;
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	fixture_start();
-	assert_string_equal(ask_plain("www.example.com", 28), "REFUSED\n");	/* nothing is published */
-	fixture_push(first, 3);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	fixture_stop();
 	free(zone);

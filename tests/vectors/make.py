@@ -33,7 +33,7 @@ PORT = 40000
 SERVER_MAC = bytes.fromhex("02ec5d000001")   # run.c puts the interface's in its place
 CLIENT_MAC = bytes.fromhex("02ec5d000002")
 OPT_SIZE = 1232
-ECS, COOKIE, KEEPALIVE = 8, 10, 11           # option codes
+ECS, COOKIE, KEEPALIVE, EDE = 8, 10, 11, 15  # option codes
 IDLE = 100                                   # of the server's TCP connections, in tenths of a second
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEY = open(os.path.join(HERE, "draw.key"), "rb").read()
@@ -481,6 +481,8 @@ class Want:
                 found.append((COOKIE, client + server_cookie(self.ask.row, client, **words_of(word[11:]))))
             elif word == "keepalive":
                 found.append((KEEPALIVE, struct.pack("!H", IDLE)))
+            elif word.startswith("ede="):
+                found.append((EDE, struct.pack("!H", int(word[4:]))))
             elif word not in ("do", "bare"):
                 raise Bad(f"unknown word in opt: {word}")
         return found

@@ -83,7 +83,7 @@ static enum step answer_name(struct authority *authority, const uint8_t *name)
 
 	if (!zone) {
 		if (!authority->aliases)
-			authority->status.rcode = RCODE_REFUSED;
+			authority->status = (struct status){ .rcode = RCODE_REFUSED, .info = INFO_NOT_AUTHORITATIVE };
 		return STEP_DONE;
 	}
 	switch (zone_find(zone, name, &found)) {
@@ -114,7 +114,7 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 	if (!rrset && node->flags & ZONE_NODE_SERVICE && !(authority->is_service && !authority->aliases)) {
 		/* The service's own records are not here: behind an alias the resolver asks for them next. */
 		if (!authority->aliases)
-			authority->status.rcode = RCODE_SERVFAIL;
+			authority->status = (struct status){ .rcode = RCODE_SERVFAIL, .info = INFO_NOT_READY };
 		return STEP_DONE;
 	}
 	/* RFC 8482 4.2: nothing is made up where there is a CNAME record. */

@@ -41,6 +41,17 @@ void options_begin(struct options *options, struct query *query, const struct me
 	}
 }
 
+void options_explain(struct options *options, struct query *query, uint32_t room, enum info_code info)
+{
+	uint8_t *at;
+
+	if (info == INFO_NONE || !(query->flags & QUERY_EDNS) || room < OPTION_HEADER_OCTETS + 2)
+		return;
+	at = options_put(options, query, OPTION_EDE, 2);
+	at[0] = info >> 8;
+	at[1] = info & 0xff;
+}
+
 uint32_t options_append(const struct options *options, const struct query *query, struct message *message,
 			uint32_t octets)
 {

@@ -28,10 +28,20 @@ enum rcode {
 	RCODE_BADCOOKIE = 23,
 };
 
+/* Why an error is one, for whoever looks for its cause: RFC 8914 4 */
+enum info_code {
+	INFO_NONE = 0,		/* 0 is "other error", which explains nothing and is never sent */
+	INFO_NOT_READY = 14,
+	INFO_PROHIBITED = 18,
+	INFO_NOT_AUTHORITATIVE = 20,
+	INFO_NOT_SUPPORTED = 21,
+};
+
 /* What a reply says besides its records. */
 struct status {
 	uint16_t flags;		/* HEADER_* to set */
 	enum rcode rcode;
+	enum info_code info;
 };
 
 enum section { SECTION_ANSWER, SECTION_AUTHORITY, SECTION_ADDITIONAL, SECTION_COUNT };

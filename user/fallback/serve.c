@@ -213,7 +213,7 @@ static uint32_t reply_zone(struct serve *serve, struct message *message, const s
 			   int is_service)
 {
 	int current = generation && generation->zones_number == tables_generation(serve->lookup.control);
-	struct status status = { .rcode = RCODE_SERVFAIL };
+	struct status status = { .rcode = RCODE_SERVFAIL, .info = INFO_NOT_READY };
 	const struct query *query = &serve->query;
 	uint8_t name[NAME_OCTETS_MAX + 1];
 
@@ -254,6 +254,7 @@ static void leave_options(struct query *query)
 	query->more_octets = 0;
 }
 
+/* The driver gives none of these replies, so that they alone may say more than it can. */
 static uint32_t reply_error(struct serve *serve, struct message *message, int fault)
 {
 	struct query *query = &serve->query;
@@ -261,15 +262,15 @@ static uint32_t reply_error(struct serve *serve, struct message *message, int fa
 
 	switch (fault) {
 	case REASON_CLASS:
-		status = (struct status){ .rcode = RCODE_REFUSED };
+		status = (struct status){ .rcode = RCODE_REFUSED, .info = INFO_NOT_SUPPORTED };
 		break;
 	case REASON_NO_GENERATION:
-		status = (struct status){ .rcode = RCODE_REFUSED };
+		status = (struct status){ .rcode = RCODE_REFUSED, .info = INFO_NOT_READY };
 		break;
 	case REASON_META_TYPE:
-		status = (struct status){ .rcode = RCODE_NOTIMP };
+		status = (struct status){ .rcode = RCODE_NOTIMP, .info = INFO_NOT_SUPPORTED };
 		if (query->type == TYPE_AXFR || query->type == TYPE_IXFR)
-			status = (struct status){ .rcode = RCODE_REFUSED };
+			status = (struct status){ .rcode = RCODE_REFUSED, .info = INFO_PROHIBITED };
 		break;
 	case REASON_NO_REGION:
 	case REASON_NO_ANSWER:
@@ -292,5 +293,8 @@ static uint32_t reply_error(struct serve *serve, struct message *message, int fa
 
 static uint32_t finish(struct serve *serve, struct status status)
 {
-	return response_finish(&serve->response, status.flags, status.rcode);
+	struct response *response = &serve->response;
+
+	options_explain(&serve->options, &serve->query, response->limit - response->at, status.info);
+	return response_finish(response, status.flags, status.rcode);
 }

@@ -419,6 +419,11 @@ def split_record(text):
     return parse_name(name), int(ttl), kind, dns.rdata.from_text("IN", kind, data)
 
 
+def case(record):
+    """To dnspython names are the same in any case; as text they are not."""
+    return record[0].to_text(), record[3].to_text()
+
+
 def expand(row, query):
     """The lines `an`, with rotate, weighted and hash drawn."""
     records = []
@@ -527,7 +532,7 @@ class Want:
                                       (message.answer, message.authority, message.additional)):
             said = [split_record(text) for text in texts]
             read = [(rrset.name, rrset.ttl, rrset.rdtype, rrset[0]) for rrset in found]
-            if said != read:
+            if said != read or [case(record) for record in said] != [case(record) for record in read]:
                 raise Bad(f"section {name} is {[rrset.to_text() for rrset in found]}")
         self.check_opt(message)
 

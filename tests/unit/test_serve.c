@@ -61,8 +61,10 @@ static const char zone_file[] =
 	"a.b.ent A 192.0.2.7\n"
 	"moved DNAME wild\n"
 	"twice DNAME tw\n"
-	"x.tw CNAME z.twice\n"
-	"z.tw A 192.0.2.44\n"
+	"x.tw CNAME Zz.Twice\n"
+	"zz.tw A 192.0.2.44\n"
+	"loop3 CNAME Loop4\n"
+	"loop4 CNAME lOop3\n"
 	"grows DNAME x.grows\n"
 	"far DNAME a-rather-long-label-to-move-names-to.another-rather-long-label.example.net.\n"
 	"big TXT \"%s\"\n"
@@ -314,8 +316,8 @@ static void answers_from_zones(void **state)
 		  "YXDOMAIN aa\nfar.example.com. 3600 DNAME a-rather-long-label-to-move-names-to.another-rather-long-"
 		  "label.example.net.\n" },
 		{ "x.twice.example.com", 1, "NOERROR aa\ntwice.example.com. 3600 DNAME tw.example.com.\n"
-		  "x.twice.example.com. 3600 CNAME x.tw.example.com.\nx.tw.example.com. 3600 CNAME z.twice.example.com.\n"
-		  "z.twice.example.com. 3600 CNAME z.tw.example.com.\nz.tw.example.com. 3600 A 192.0.2.44\n" },
+		  "x.twice.example.com. 3600 CNAME x.tw.example.com.\nx.tw.example.com. 3600 CNAME Zz.twice.example.com.\n"
+		  "Zz.twice.example.com. 3600 CNAME Zz.tw.example.com.\nZz.tw.example.com. 3600 A 192.0.2.44\n" },
 		{ "back.back.example.com", 39, "NOERROR aa\nback.example.com. 3600 DNAME example.com.\n"
 		  "back.back.example.com. 3600 CNAME back.example.com.\n" },
 		/* one step below itself; two that lead below each other */
@@ -769,6 +771,32 @@ static void keeps_the_case_of_the_question(void **state)
 	assert_memory_equal(fixture.message.octets + length, "\xc0\x0c\0\1\0\1", 6);
 }
 
+static const char *ask_as_written(const char *name, uint16_t type)
+{
+	uint32_t length = fixture_question(name, type, 0);
+
+	for (size_t i = 0; name[i]; i++)
+		if (name[i] != '.')
+			fixture.message.octets[HEADER_OCTETS + 1 + i] = name[i];
+	return ask(length, 0);
+}
+
+/* RFC 4343 4.1: names come out as they went in, those of DNAME records (RFC 6672) with the labels of the question. */
+static void keeps_the_case_of_aliases(void **state)
+{
+	(void)state;
+	assert_string_equal(ask_as_written("X.Y.MovED.example.com", 1),
+			    "NOERROR aa\nMovED.example.com. 3600 DNAME wild.example.com.\n"
+			    "X.Y.MovED.example.com. 3600 CNAME X.Y.wild.example.com.\nX.Y.wild.example.com. 3600 A 192.0.2.99\n");
+	/* made twice, with an alias of the file between: its own labels are the file's */
+	assert_string_equal(ask_as_written("X.TWICE.example.com", 1),
+			    "NOERROR aa\nTWICE.example.com. 3600 DNAME tw.example.com.\nX.TWICE.example.com. 3600 CNAME X.tw.example.com.\n"
+			    "X.tw.example.com. 3600 CNAME Zz.TWICE.example.com.\nZz.TWICE.example.com. 3600 CNAME Zz.tw.example.com.\n"
+			    "Zz.tw.example.com. 3600 A 192.0.2.44\n");
+	assert_string_equal(ask_as_written("LOOP3.example.com", 1), "NOERROR aa\nLOOP3.example.com. 3600 CNAME Loop4.example.com.\n"
+			    "Loop4.example.com. 3600 CNAME LOOP3.example.com.\n");
+}
+
 /* -- pushes -- */
 
 static void push_number(unsigned int number, int live)
@@ -901,6 +929,7 @@ int main(void)
 		cmocka_unit_test(leaves_out_what_only_helps),
 		cmocka_unit_test(names_are_compressed),
 		cmocka_unit_test(keeps_the_case_of_the_question),
+		cmocka_unit_test(keeps_the_case_of_aliases),
 		cmocka_unit_test(mixes_no_generations),
 		cmocka_unit_test(lookups_are_remembered),
 		cmocka_unit_test(held_generations_stay),

@@ -25,7 +25,8 @@ struct authority {
 	struct status status;
 	int lack;			/* -ENOSPC: something that must be in the reply does not fit */
 	unsigned int aliases;
-	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases */
+	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases, lowered */
+	uint8_t written[256];		/* the last of them as the question or the alias has it (RFC 4343 4.1) */
 	const struct zone_node *dnames[ALIASES_MAX + 1];	/* the owners of DNAME records that redirected them */
 };
 
@@ -33,10 +34,9 @@ struct authority {
 enum step { STEP_DONE, STEP_ALIAS };
 
 static enum step answer_name(struct authority *authority, const uint8_t *name);
-static enum step answer_node(struct authority *authority, const struct zone *zone, const uint8_t *name,
-			     const struct zone_node *node);
-static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node);
-static enum step answer_cname(struct authority *authority, const uint8_t *name, const struct zone_rrset *rrset);
+static enum step answer_node(struct authority *authority, const struct zone *zone, const struct zone_node *node);
+static enum step answer_dname(struct authority *authority, const struct zone_node *node);
+static enum step answer_cname(struct authority *authority, const struct zone_rrset *rrset);
 static void add_dname(struct authority *authority, const struct zone_node *node, const struct zone_rrset *dname);
 static void answer_negative(struct authority *authority, const struct zone *zone, enum rcode rcode);
 static void answer_referral(struct authority *authority, const struct zone *zone, const struct zone_node *cut);
@@ -47,7 +47,8 @@ struct status authority_answer(struct response *response, const struct zone_set 
 	struct authority authority = { .response = response, .zones = zones, .type = response->query->type,
 				       .is_service = is_service };
 
-	memcpy(authority.names[0], name, zone_name_length(name));
+	memcpy(authority.names[0], name, response->query->name_length);
+	memcpy(authority.written, response->message->octets + HEADER_OCTETS, response->query->name_length);
 	while (answer_name(&authority, authority.names[authority.aliases]) == STEP_ALIAS)
 		authority.aliases++;
 	if (authority.lack) {
@@ -95,9 +96,9 @@ static enum step answer_name(struct authority *authority, const uint8_t *name)
 		/* fall through */
 	case ZONE_FOUND:
 	case ZONE_WILDCARD:
-		return answer_node(authority, zone, name, found.node);
+		return answer_node(authority, zone, found.node);
 	case ZONE_DNAME:
-		return answer_dname(authority, name, found.node);
+		return answer_dname(authority, found.node);
 	default:
 		answer_negative(authority, zone, RCODE_NXDOMAIN);
 		return STEP_DONE;
@@ -105,8 +106,7 @@ static enum step answer_name(struct authority *authority, const uint8_t *name)
 }
 
 /* The name exists, or a wildcard stands for it: the records' owner is the name in both cases (RFC 4592 2.1.1). */
-static enum step answer_node(struct authority *authority, const struct zone *zone, const uint8_t *name,
-			     const struct zone_node *node)
+static enum step answer_node(struct authority *authority, const struct zone *zone, const struct zone_node *node)
 {
 	const struct zone_rrset *rrset = zone_node_rrset(node, authority->type);
 	const struct zone_rrset *cname = zone_node_rrset(node, KNOT_RRTYPE_CNAME);
@@ -121,16 +121,16 @@ static enum step answer_node(struct authority *authority, const struct zone *zon
 	if (authority->type == TYPE_ANY && (node->rrset_count || node->flags & ZONE_NODE_SERVICE))
 		rrset = cname ? cname : &any_rrset;
 	if (!rrset && cname)
-		return answer_cname(authority, name, cname);
+		return answer_cname(authority, cname);
 	authority->status.flags |= HEADER_AA;
 	if (!rrset)
 		answer_negative(authority, zone, RCODE_NOERROR);
 	else if (rrset->type == KNOT_RRTYPE_DNAME)
 		add_dname(authority, node, rrset);
 	else
-		add(authority, SECTION_ANSWER, name, rrset);
+		add(authority, SECTION_ANSWER, authority->written, rrset);
 	if (rrset && !authority->lack)
-		additional_answer(authority->response, zone, name, rrset);
+		additional_answer(authority->response, zone, authority->written, rrset);
 	return STEP_DONE;
 }
 
@@ -164,13 +164,14 @@ static enum step follow(struct authority *authority, const uint8_t *target)
 	for (unsigned int i = 0; i <= authority->aliases; i++)
 		if (zone_name_length(authority->names[i]) == length && !memcmp(authority->names[i], next, length))
 			return STEP_DONE;
+	memcpy(authority->written, target, length);
 	return STEP_ALIAS;
 }
 
-static enum step answer_cname(struct authority *authority, const uint8_t *name, const struct zone_rrset *rrset)
+static enum step answer_cname(struct authority *authority, const struct zone_rrset *rrset)
 {
 	authority->status.flags |= HEADER_AA;
-	add(authority, SECTION_ANSWER, name, rrset);
+	add(authority, SECTION_ANSWER, authority->written, rrset);
 	return follow(authority, rrset->records[0].octets);
 }
 
@@ -188,11 +189,11 @@ static void add_dname(struct authority *authority, const struct zone_node *node,
  * RFC 6672 3.2: the DNAME record, then a CNAME record made of it, whose TTL is the same. One that leads below itself
  * redirects what it made again and again until names are too long: one step says so.
  */
-static enum step answer_dname(struct authority *authority, const uint8_t *name, const struct zone_node *node)
+static enum step answer_dname(struct authority *authority, const struct zone_node *node)
 {
 	const struct zone_rrset *dname = zone_node_rrset(node, KNOT_RRTYPE_DNAME);
 	const uint8_t *target = dname->records[0].octets;
-	size_t prefix = zone_name_length(name) - node->name_length, length = zone_name_length(target);
+	size_t prefix = zone_name_length(authority->written) - node->name_length, length = zone_name_length(target);
 	struct zone_rdata rdata;
 	struct zone_rrset cname = { .type = KNOT_RRTYPE_CNAME, .count = 1, .ttl = dname->ttl, .records = &rdata };
 	uint8_t made[2 * 256], lowered[256];
@@ -203,11 +204,11 @@ static enum step answer_dname(struct authority *authority, const uint8_t *name, 
 		authority->status.rcode = RCODE_YXDOMAIN;
 		return STEP_DONE;
 	}
-	memcpy(made, name, prefix);
+	memcpy(made, authority->written, prefix);
 	memcpy(made + prefix, target, length);
 	rdata.octets = made;
 	rdata.length = prefix + length;
-	add(authority, SECTION_ANSWER, name, &cname);
+	add(authority, SECTION_ANSWER, authority->written, &cname);
 	zone_name_lower(lowered, target);
 	return zone_name_within(lowered, node->name) ? STEP_DONE : follow(authority, made);
 }

@@ -26,7 +26,8 @@ struct authority {
 	int lack;			/* -ENOSPC: something that must be in the reply does not fit */
 	unsigned int aliases;
 	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases, lowered */
-	uint8_t written[256];		/* the last of them as the question or the alias has it (RFC 4343 4.1) */
+	const uint8_t *written;		/* the last of them as the question or the alias has it (RFC 4343 4.1) */
+	uint8_t made[256];		/* where that is, if a DNAME record made it */
 	const struct zone_node *dnames[ALIASES_MAX + 1];	/* the owners of DNAME records that redirected them */
 };
 
@@ -44,11 +45,18 @@ static void answer_referral(struct authority *authority, const struct zone *zone
 struct status authority_answer(struct response *response, const struct zone_set *zones, const uint8_t *name,
 			       int is_service)
 {
-	struct authority authority = { .response = response, .zones = zones, .type = response->query->type,
-				       .is_service = is_service };
+	struct authority authority;
 
+	/* One by one: most of it, which only aliases need, is not even touched. */
+	authority.response = response;
+	authority.zones = zones;
+	authority.type = response->query->type;
+	authority.is_service = is_service;
+	authority.status = (struct status){ .rcode = RCODE_NOERROR };
+	authority.lack = 0;
+	authority.aliases = 0;
+	authority.written = response->message->octets + HEADER_OCTETS;
 	memcpy(authority.names[0], name, response->query->name_length);
-	memcpy(authority.written, response->message->octets + HEADER_OCTETS, response->query->name_length);
 	while (answer_name(&authority, authority.names[authority.aliases]) == STEP_ALIAS)
 		authority.aliases++;
 	if (authority.lack) {
@@ -164,7 +172,7 @@ static enum step follow(struct authority *authority, const uint8_t *target)
 	for (unsigned int i = 0; i <= authority->aliases; i++)
 		if (zone_name_length(authority->names[i]) == length && !memcmp(authority->names[i], next, length))
 			return STEP_DONE;
-	memcpy(authority->written, target, length);
+	authority->written = target;
 	return STEP_ALIAS;
 }
 
@@ -196,7 +204,7 @@ static enum step answer_dname(struct authority *authority, const struct zone_nod
 	size_t prefix = zone_name_length(authority->written) - node->name_length, length = zone_name_length(target);
 	struct zone_rdata rdata;
 	struct zone_rrset cname = { .type = KNOT_RRTYPE_CNAME, .count = 1, .ttl = dname->ttl, .records = &rdata };
-	uint8_t made[2 * 256], lowered[256];
+	uint8_t made[NAME_OCTETS_MAX], lowered[256];
 
 	authority->status.flags |= HEADER_AA;
 	add_dname(authority, node, dname);
@@ -210,7 +218,10 @@ static enum step answer_dname(struct authority *authority, const struct zone_nod
 	rdata.length = prefix + length;
 	add(authority, SECTION_ANSWER, authority->written, &cname);
 	zone_name_lower(lowered, target);
-	return zone_name_within(lowered, node->name) ? STEP_DONE : follow(authority, made);
+	if (zone_name_within(lowered, node->name))
+		return STEP_DONE;
+	memcpy(authority->made, made, prefix + length);
+	return follow(authority, authority->made);
 }
 
 /* -- referrals -- */

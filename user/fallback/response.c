@@ -9,7 +9,6 @@
 #define POINTER_MAX 0x3fff
 #define RECORD_OCTETS 10	/* type, class, TTL, RDLENGTH */
 
-static void names_register_question(struct response *response);
 static int write_record(struct response *response, const uint8_t *owner, const struct zone_rrset *rrset, uint32_t ttl,
 			const struct zone_rdata *rdata);
 static int write_rdata(struct response *response, uint16_t type, const struct zone_rdata *rdata);
@@ -24,22 +23,22 @@ void response_begin(struct response *response, struct message *message, const st
 	response->at = query->question_end ? query->question_end : HEADER_OCTETS;
 	response->limit = answer_limit(query) - answer_opt_octets(query);
 	memset(response->counts, 0, sizeof(response->counts));
-	memset(response->slots, 0, sizeof(response->slots));
+	response->has_names = 0;
 	response->name_count = 0;
-	if (query->question_end)
-		names_register_question(response);
 }
 
 int response_rrset(struct response *response, enum section section, const uint8_t *owner,
 		   const struct zone_rrset *rrset, uint32_t ttl)
 {
 	uint32_t at = response->at, names = response->name_count;
+	int had_names = response->has_names;
 
 	for (unsigned int i = 0; i < rrset->count; i++) {
 		if (!write_record(response, owner, rrset, ttl, &rrset->records[i]))
 			continue;
 		response->at = at;
 		names_forget(response, names);
+		response->has_names = had_names;
 		return -ENOSPC;
 	}
 	response->counts[section] += rrset->count;
@@ -203,24 +202,40 @@ static uint32_t names_find(const struct response *response, uint32_t hash, const
 	return 0;
 }
 
-static void names_register_question(struct response *response)
+/* Many replies have no name but the question's, and need none of this. */
+static void names_begin(struct response *response)
 {
 	const uint8_t *name = response->message->octets + HEADER_OCTETS;
 	uint32_t hashes[NAME_LABELS_MAX], count;
 	uint8_t offsets[NAME_LABELS_MAX];
 
+	response->has_names = 1;
+	memset(response->slots, 0, sizeof(response->slots));
+	if (!response->query->question_end)
+		return;
 	count = name_suffixes(name, offsets, hashes);
 	for (uint32_t i = 0; i < count; i++)
 		names_remember(response, hashes[i], HEADER_OCTETS + offsets[i]);
+}
+
+static int write_pointer(struct response *response, uint32_t to)
+{
+	uint8_t octets[2] = { (POINTER | to) >> 8, to & 0xff };
+
+	return write_octets(response, octets, sizeof(octets));
 }
 
 /* Labels as they are, until one begins a name that is already there. Only whole names are remembered. */
 static int write_name(struct response *response, const uint8_t *name)
 {
 	uint32_t hashes[NAME_LABELS_MAX], count, pointer = 0, start = response->at, i;
-	uint8_t offsets[NAME_LABELS_MAX], end[2] = { 0 };
+	uint8_t offsets[NAME_LABELS_MAX];
 	int code;
 
+	if (name == response->message->octets + HEADER_OCTETS && name[0])
+		return write_pointer(response, HEADER_OCTETS);
+	if (!response->has_names)
+		names_begin(response);
 	count = name_suffixes(name, offsets, hashes);
 	for (i = 0; i < count; i++) {
 		pointer = names_find(response, hashes[i], name + offsets[i]);
@@ -229,11 +244,7 @@ static int write_name(struct response *response, const uint8_t *name)
 		if (write_octets(response, name + offsets[i], name[offsets[i]] + 1))
 			return -ENOSPC;
 	}
-	if (pointer) {
-		end[0] = (POINTER | pointer) >> 8;
-		end[1] = pointer & 0xff;
-	}
-	code = write_octets(response, end, pointer ? 2 : 1);
+	code = pointer ? write_pointer(response, pointer) : write_octets(response, (const uint8_t *)"", 1);
 	while (!code && i--)
 		names_remember(response, hashes[i], start + offsets[i]);
 	return code;

@@ -52,6 +52,7 @@ struct response {
 	uint32_t at;			/* where the next record goes */
 	uint32_t limit;			/* for records: the OPT record fits behind */
 	uint16_t counts[SECTION_COUNT];
+	int has_names;			/* those of the question are remembered */
 	uint32_t name_count;
 	uint16_t slots[RESPONSE_SLOTS];	/* hash -> 1 + the name written last, 0 if none */
 	struct {
@@ -64,7 +65,10 @@ struct response {
 /* Makes ready for records. A query without a whole question (question_end 0) gets a reply without one. */
 void response_begin(struct response *response, struct message *message, const struct query *query);
 
-/* Appends a record set, whole or not at all. Sections in their order. 0, or -ENOSPC if it does not fit. */
+/*
+ * Appends a record set, whole or not at all. Sections in their order. An owner that is the question's name should be given
+ * as it lies in the message: it takes no search. 0, or -ENOSPC if it does not fit.
+ */
 int response_rrset(struct response *response, enum section section, const uint8_t *owner,
 		   const struct zone_rrset *rrset, uint32_t ttl);
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "user/common/local.h"
 #include "user/controller/http.h"
 
 /* Bodies being received by all connections together, in units of the limit of one. */
@@ -284,55 +284,13 @@ static void http_completed(void *context, struct MHD_Connection *connection, voi
 
 /* -- the socket -- */
 
-/* A socket that nobody listens on. A plain file refuses connections, too, but is somebody's. */
-static int http_is_stale(const struct sockaddr_un *address)
-{
-	struct stat facts;
-	int probe, refused;
-
-	if (lstat(address->sun_path, &facts) || !S_ISSOCK(facts.st_mode))
-		return 0;
-	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	refused = probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) && errno == ECONNREFUSED;
-	if (probe >= 0)
-		close(probe);
-	return refused;
-}
-
-static int http_bind(int listener, const struct sockaddr_un *address)
-{
-	mode_t mask = umask(0117);
-	int fault = 0;
-
-	if (bind(listener, (const struct sockaddr *)address, sizeof(*address)))
-		fault = -errno;
-	if (fault == -EADDRINUSE && http_is_stale(address) && !unlink(address->sun_path))
-		fault = bind(listener, (const struct sockaddr *)address, sizeof(*address)) ? -errno : 0;
-	umask(mask);
-	return fault;
-}
-
 static int http_listen(const char *path, int group)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int listener, fault;
+	const struct local_socket local = {
+		.path = path, .type = SOCK_STREAM, .mode = 0660, .owner = -1, .group = group, .backlog = HTTP_CONNECTIONS_MAX,
+	};
 
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (listener < 0)
-		return -errno;
-	fault = http_bind(listener, &address);
-	if (!fault && group >= 0 && lchown(path, -1, group))
-		fault = -errno;
-	if (!fault && listen(listener, HTTP_CONNECTIONS_MAX))
-		fault = -errno;
-	if (fault) {
-		close(listener);
-		return fault;
-	}
-	return listener;
+	return local_listen(&local);
 }
 
 /* Without a log: what hostile clients do would fill it. */

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/common/log.h"
@@ -142,24 +141,10 @@ static int main_read_ids(struct controller *controller, struct faults *faults)
 	return fault;
 }
 
-/* /run is empty after a reboot. What stands in the way of making it, binding the socket says. */
-static void main_make_run_directory(const char *socket)
-{
-	const char *slash = strrchr(socket, '/');
-	char path[PATH_MAX];
-
-	if (!slash || slash == socket || (size_t)(slash - socket) >= sizeof(path))
-		return;
-	memcpy(path, socket, slash - socket);
-	path[slash - socket] = 0;
-	mkdir(path, 0755);
-}
-
 static int main_listen(struct controller *controller)
 {
 	int fault;
 
-	main_make_run_directory(controller->socket);
 	fault = http_start(&controller->http, &controller->loop, controller->socket, controller->group,
 			   BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4), api_handle, controller);
 

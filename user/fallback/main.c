@@ -1,100 +1,97 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /*
  * ecsdns-fallback: the full authoritative server for whatever the driver passes up. Files in the order a query flows:
- * worker.c -> udp.c, tcp.c -> serve.c -> the stages of maps/ (parse.c for unusual messages), else authority.c ->
- * response.c; generation.c brings zones and addresses.
+ * worker.c -> endpoints.c -> udp.c, tcp.c -> serve.c -> the stages of maps/ (parse.c for unusual messages), else
+ * authority.c -> response.c; generation.c brings zones and addresses. Here is the start and the end, and supervise.c is
+ * what the main thread does in between.
  */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "user/common/log.h"
-#include "user/common/tables.h"
 #include "user/common/version.h"
-#include "user/fallback/arguments.h"
-#include "user/fallback/generation.h"
+#include "user/fallback/fallback.h"
 #include "user/fallback/rights.h"
-#include "user/fallback/worker.h"
+#include "user/fallback/supervise.h"
 
-struct fallback {
-	struct tables tables;
-	struct generations generations;
-	struct policy policy;
-	struct worker *workers[FALLBACK_WORKERS_MAX];
-	unsigned int worker_count;
-};
-
-static int cookies_read(struct fallback *fallback, const struct arguments *arguments);
-static void run(struct fallback *fallback, const struct arguments *arguments, const sigset_t *signals);
-static int fallback_start(struct fallback *fallback, const struct arguments *arguments);
-static void fallback_stop(struct fallback *fallback);
+static int take_signals(struct fallback *fallback);
+static int fallback_open(struct fallback *fallback);
+static int fallback_start(struct fallback *fallback);
+static void fallback_end(struct fallback *fallback);
 
 int main(int argc, char **argv)
 {
-	static struct fallback fallback;
-	struct arguments arguments;
-	char error[512];
-	sigset_t signals;
+	static struct fallback fallback = {.signals = -1, .news = -1};
 	int code;
 
-	arguments_parse(&arguments, argc, argv);
+	arguments_parse(&fallback.arguments, argc, argv);
+	if (take_signals(&fallback))
+		return 1;
+	code = fallback_open(&fallback);
+	if (!code)
+		code = fallback_start(&fallback);
+	if (!code)
+		code = supervise(&fallback);
+	if (code == -ETIME)
+		_exit(1);	/* a worker may be at work in what would be freed */
+	fallback_end(&fallback);
+	return code ? 1 : 0;
+}
+
+/* Blocked in all threads, which inherit that, and read from a descriptor by the main one. */
+static int take_signals(struct fallback *fallback)
+{
+	sigset_t signals;
+
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);		/* threads inherit it */
+	sigprocmask(SIG_BLOCK, &signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (tables_open(&fallback.tables, arguments.pins, TABLES_FALLBACK, error, sizeof(error))) {
-		log_error("%s", error);
-		tables_close(&fallback.tables);
-		return 1;
-	}
-	code = cookies_read(&fallback, &arguments);
-	if (!code && arguments.user)
-		code = rights_drop(arguments.user);
-	if (!code)
-		code = fallback_start(&fallback, &arguments);
-	if (!code)
-		run(&fallback, &arguments, &signals);
-	fallback_stop(&fallback);
-	return code ? 1 : 0;
+	fallback->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	fallback->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fallback->signals >= 0 && fallback->news >= 0)
+		return 0;
+	log_error("starting: %s", strerror(errno));
+	return -errno;
 }
 
-/* What is wrong with a file is told; the secrets that were live stay. */
-static int cookies_read(struct fallback *fallback, const struct arguments *arguments)
+int fallback_read_cookies(struct fallback *fallback)
 {
 	struct faults faults;
 	int code;
 
 	faults_init(&faults);
-	code = cookies_load(&fallback->policy.cookies, arguments->cookie_secrets, &faults);
+	code = cookies_load(&fallback->policy.cookies, fallback->arguments.cookie_secrets, &faults);
 	faults_log(&faults);
 	faults_free(&faults);
 	return code;
 }
 
-/* Workers do the work. SIGHUP: the secrets again. */
-static void run(struct fallback *fallback, const struct arguments *arguments, const sigset_t *signals)
-{
-	int number;
+/* -- the start -- */
 
-	while (!sigwait(signals, &number) && number == SIGHUP) {
-		if (arguments->cookie_secrets && !cookies_read(fallback, arguments))
-			log_notice("%s has been read again", arguments->cookie_secrets);
+/* What needs the rights that we were started with. */
+static int fallback_open(struct fallback *fallback)
+{
+	const struct arguments *arguments = &fallback->arguments;
+	char error[512];
+	int code;
+
+	code = tables_open(&fallback->tables, arguments->pins, TABLES_FALLBACK, error, sizeof(error));
+	if (code) {
+		log_error("%s", error);
+		return code;
 	}
-	log_info("stopping: %s", strsignal(number));
-}
-
-/* -- threads -- */
-
-static void wake_all(void *context)
-{
-	struct fallback *fallback = context;
-	unsigned int count = __atomic_load_n(&fallback->worker_count, __ATOMIC_ACQUIRE);
-
-	for (unsigned int i = 0; i < count; i++)
-		worker_wake(fallback->workers[i]);
+	code = fallback_read_cookies(fallback);
+	if (!code && arguments->user)
+		code = rights_drop(arguments->user);
+	return code;
 }
 
 /* As many descriptors as all connections of all workers take, if we may. */
@@ -108,8 +105,37 @@ static void raise_descriptors(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int fallback_start(struct fallback *fallback, const struct arguments *arguments)
+/* In the thread that watches the generation. */
+static void generation_changed(void *context)
 {
+	struct fallback *fallback = context;
+	const uint64_t one = 1;
+
+	crew_wake(&fallback->crew);
+	if (write(fallback->news, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_error("a new generation: %s", strerror(errno));
+}
+
+static int start_generations(struct fallback *fallback)
+{
+	struct generations *generations = &fallback->generations;
+	int code;
+
+	generations->tables = &fallback->tables;
+	generations->state = fallback->arguments.state;
+	generations->changed = generation_changed;
+	generations->context = fallback;
+	code = generations_start(generations);
+	if (code)
+		log_error("starting: %s", strerror(-code));
+	else if (!__atomic_load_n(&generations->live, __ATOMIC_ACQUIRE))
+		log_warning("nothing has been published yet; `ecsctl push FILE` does that");
+	return code;
+}
+
+static int fallback_start(struct fallback *fallback)
+{
+	const struct arguments *arguments = &fallback->arguments;
 	int code;
 
 	raise_descriptors();
@@ -119,36 +145,23 @@ static int fallback_start(struct fallback *fallback, const struct arguments *arg
 	fallback->policy.census = census_new(arguments->tcp_connections, arguments->tcp_per_network);
 	if (!fallback->policy.census)
 		return -ENOMEM;
-	fallback->generations.tables = &fallback->tables;
-	fallback->generations.state = arguments->state;
-	fallback->generations.changed = wake_all;
-	fallback->generations.context = fallback;
-	code = generations_start(&fallback->generations);
-	if (code) {
-		log_error("starting: %s", strerror(-code));
-		return code;
-	}
-	if (!__atomic_load_n(&fallback->generations.live, __ATOMIC_ACQUIRE))
-		log_warning("nothing has been published yet; `ecsctl push FILE` does that");
-	for (unsigned int i = 0; i < arguments->workers; i++) {
-		code = worker_start(&fallback->generations, &fallback->policy, i, arguments->port, &fallback->workers[i]);
-		if (code) {
-			log_error("starting worker %u: %s", i, strerror(-code));
-			return code;
-		}
-		__atomic_store_n(&fallback->worker_count, i + 1, __ATOMIC_RELEASE);
-	}
-	wake_all(fallback);	/* for what was published while they started */
-	log_info("ecsdns-fallback " ECSDNS_VERSION " answers with %u workers", arguments->workers);
-	return 0;
+	code = start_generations(fallback);
+	if (!code)
+		code = crew_start(&fallback->crew, &fallback->generations, &fallback->policy, arguments->workers,
+				  arguments->port, fallback->news);
+	if (!code)
+		log_info("ecsdns-fallback " ECSDNS_VERSION " answers with %u workers", arguments->workers);
+	return code;
 }
 
+/* -- the end -- */
+
 /* The watching thread first: it wakes workers. */
-static void fallback_stop(struct fallback *fallback)
+static void fallback_end(struct fallback *fallback)
 {
 	generations_stop_watching(&fallback->generations);
-	for (unsigned int i = 0; i < fallback->worker_count; i++)
-		worker_stop(fallback->workers[i]);
+	crew_order(&fallback->crew, WORKER_STOP);	/* those of a start that failed */
+	crew_end(&fallback->crew);
 	generations_free(&fallback->generations);
 	census_free(fallback->policy.census);
 	cookies_free(&fallback->policy.cookies);

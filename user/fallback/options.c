@@ -20,6 +20,7 @@ static uint8_t *options_put(struct options *options, struct query *query, uint16
 void options_begin(struct options *options, struct query *query, const struct message *message,
 		   const struct policy *policy, const struct client *client)
 {
+	uint32_t idle_ms;
 	uint8_t *at;
 	size_t length;
 
@@ -33,11 +34,12 @@ void options_begin(struct options *options, struct query *query, const struct me
 		length = strlen(policy->identity);
 		memcpy(options_put(options, query, OPTION_NSID, length), policy->identity, length);
 	}
-	/* RFC 7828 3.2.1: over UDP it means nothing. In units of 100 ms. */
+	/* RFC 7828 3.2.1: over UDP it means nothing. In units of 100 ms; 0 asks the client to close (3.3.2). */
 	if (query->flags & QUERY_KEEPALIVE && client->tcp) {
+		idle_ms = __atomic_load_n(&policy->is_leaving, __ATOMIC_RELAXED) ? 0 : policy->tcp_idle_ms;
 		at = options_put(options, query, OPTION_KEEPALIVE, 2);
-		at[0] = policy->tcp_idle_ms / 100 >> 8;
-		at[1] = policy->tcp_idle_ms / 100 & 0xff;
+		at[0] = idle_ms / 100 >> 8;
+		at[1] = idle_ms / 100 & 0xff;
 	}
 }
 

@@ -20,6 +20,7 @@ struct policy {
 	const char *identity;	/* for NSID (RFC 5001) and id.server; null: not told */
 	const char *version;	/* for version.server; null: not told */
 	uint32_t tcp_idle_ms;	/* until an idle connection is closed; edns-tcp-keepalive tells it (RFC 7828) */
+	int is_leaving;		/* clients are asked to close; the main thread sets it, workers load it relaxed */
 };
 
 #endif

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "user/fallback/clock.h"
 #include "user/fallback/sockets.h"
 #include "user/fallback/tcp.h"
 
@@ -17,9 +17,9 @@
 /* Most messages are small: a connection begins with this much room for either direction. */
 #define INPUT_OCTETS_FIRST 2048
 #define OUTPUT_OCTETS_FIRST 2048
-/* Connections taken, and reads made, before others get their turn. */
-#define ACCEPTS_AT_ONCE 64
+/* Reads made before others get their turn; in the last turn everything that has arrived counts, within reason. */
 #define READS_AT_ONCE 8
+#define READS_LAST 64
 /* What is read and thrown away at once of a client that talks on. */
 #define DISCARD_OCTETS 16384
 
@@ -43,6 +43,7 @@ struct tcp {
 	int epoll;
 	struct connection *oldest, *newest;
 	struct connection *closed;	/* linked by `after` */
+	int is_finishing;
 	struct message message;
 };
 
@@ -54,14 +55,6 @@ static int connection_proceed(struct tcp *tcp, struct connection *connection, st
 static int connection_write(struct tcp *tcp, struct connection *connection);
 static int connection_wait(struct tcp *tcp, struct connection *connection);
 static void connection_discard(struct tcp *tcp, struct connection *connection);
-
-static int64_t now(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return at.tv_sec * 1000LL + at.tv_nsec / 1000000;
-}
 
 struct tcp *tcp_new(int epoll, const struct policy *policy)
 {
@@ -106,17 +99,17 @@ static int make_place(struct tcp *tcp, const struct client *client)
 	return census_enter(tcp->policy->census, client);
 }
 
-void tcp_accept(struct tcp *tcp, int listener)
+int tcp_accept(struct tcp *tcp, int listener)
 {
 	struct client client;
 
-	for (unsigned int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+	for (unsigned int i = 0; i < TCP_ACCEPTS_AT_ONCE; i++) {
 		int fd = socket_accept(listener, &client);
 
 		if ((fd == -EMFILE || fd == -ENFILE) && tcp->oldest)
 			connection_close(tcp, tcp->oldest);
 		else if (fd < 0 && fd != -EINTR && fd != -ECONNABORTED)
-			return;
+			return 0;
 		if (fd < 0)
 			continue;
 		client.tcp = 1;
@@ -125,25 +118,18 @@ void tcp_accept(struct tcp *tcp, int listener)
 		else
 			connection_new(tcp, fd, &client);
 	}
+	return 1;
 }
 
 /*
  * Reading stops while replies wait to be taken, so that a client that never reads holds no more than one buffer of
  * ours; the kernel then slows it down.
  */
-void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, struct serve *serve)
+static void connection_turn(struct tcp *tcp, struct connection *connection, struct serve *serve, int reads)
 {
 	int code = 0, more = 1;
 
-	if (connection->fd < 0)
-		return;
-	if (connection->is_shut) {
-		connection_discard(tcp, connection);
-		return;
-	}
-	if (events & EPOLLERR)
-		code = -EPIPE;
-	for (int i = 0; !code && more && i < READS_AT_ONCE; i++) {
+	for (int i = 0; !code && more && i < reads; i++) {
 		more = connection_read(connection);
 		code = more < 0 ? more : connection_proceed(tcp, connection, serve);
 		if (connection->output_length)
@@ -155,9 +141,38 @@ void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, 
 		connection_close(tcp, connection);
 }
 
+void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, struct serve *serve)
+{
+	if (connection->fd < 0)
+		return;
+	if (connection->is_shut)
+		connection_discard(tcp, connection);
+	else if (events & EPOLLERR)
+		connection_close(tcp, connection);
+	else
+		connection_turn(tcp, connection, serve, READS_AT_ONCE);
+}
+
+void tcp_finish(struct tcp *tcp, struct serve *serve)
+{
+	struct connection *connection = tcp->oldest, *newest = tcp->newest, *next;
+
+	tcp->is_finishing = 1;
+	for (; connection; connection = next) {
+		next = connection == newest ? NULL : connection->after;	/* an answer moves it behind the newest */
+		connection_turn(tcp, connection, serve, READS_LAST);
+		connection->is_last = 1;
+	}
+}
+
+int tcp_is_empty(const struct tcp *tcp)
+{
+	return !tcp->oldest;
+}
+
 void tcp_expire(struct tcp *tcp)
 {
-	int64_t limit = now() - tcp->policy->tcp_idle_ms;
+	int64_t limit = clock_ms() - tcp->policy->tcp_idle_ms;
 
 	while (tcp->oldest && tcp->oldest->active < limit)
 		connection_close(tcp, tcp->oldest);
@@ -178,7 +193,7 @@ void tcp_reap(struct tcp *tcp)
 
 static void connection_link(struct tcp *tcp, struct connection *connection)
 {
-	connection->active = now();
+	connection->active = clock_ms();
 	connection->after = NULL;
 	connection->before = tcp->newest;
 	if (tcp->newest)
@@ -365,9 +380,9 @@ static int connection_write(struct tcp *tcp, struct connection *connection)
 }
 
 /*
- * What to wait for next. -EPIPE when there is nothing left to do for a client that has closed its side. One that is not
- * listened to any more sees the end of ours behind its replies: closing with octets unread would reset the connection and
- * take along the replies still on their way.
+ * What to wait for next. -EPIPE when there is nothing left to do for a client that has closed its side. When all is to
+ * end, or the client has sent what is no message, ours is closed first: the client sees the end behind its replies. Closing
+ * with octets unread would reset the connection and could take the replies along.
  */
 static int connection_wait(struct tcp *tcp, struct connection *connection)
 {
@@ -377,9 +392,9 @@ static int connection_wait(struct tcp *tcp, struct connection *connection)
 		event.events = EPOLLOUT;
 	else if (connection->at_end)
 		return -EPIPE;
-	else if (connection->is_last && shutdown(connection->fd, SHUT_WR))
+	else if ((tcp->is_finishing || connection->is_last) && shutdown(connection->fd, SHUT_WR))
 		return -errno;
-	connection->is_shut = connection->is_last && !connection->output_length;
+	connection->is_shut = (tcp->is_finishing || connection->is_last) && !connection->output_length;
 	if (event.events == connection->events)
 		return 0;
 	if (epoll_ctl(tcp->epoll, EPOLL_CTL_MOD, connection->fd, &event))
@@ -388,7 +403,6 @@ static int connection_wait(struct tcp *tcp, struct connection *connection)
 	return 0;
 }
 
-/* Until the client closes, too, or has been idle for too long. */
 static void connection_discard(struct tcp *tcp, struct connection *connection)
 {
 	uint8_t octets[DISCARD_OCTETS];

@@ -10,6 +10,10 @@
 
 #include "user/fallback/serve.h"
 
+/* Connections taken before others get their turn, and how many turns it takes to have all that can wait (sockets.c). */
+#define TCP_ACCEPTS_AT_ONCE 64
+#define TCP_ACCEPTS_WAITING 17
+
 struct tcp;
 struct connection;
 
@@ -19,12 +23,20 @@ void tcp_free(struct tcp *tcp);		/* closes all connections */
 
 /*
  * Takes the connections that wait at a listening socket. Where the policy's census says that there are enough, the one
- * of this worker that has been idle longest makes room: of the same network if that is full, else of any.
+ * of this worker that has been idle longest makes room: of the same network if that is full, else of any. Returns 1 if more
+ * may be waiting, else 0.
  */
-void tcp_accept(struct tcp *tcp, int listener);
+int tcp_accept(struct tcp *tcp, int listener);
 
 /* A connection is ready as `events` (epoll) says: reads, answers, writes; closes it when it is over. */
 void tcp_event(struct tcp *tcp, struct connection *connection, uint32_t events, struct serve *serve);
+
+/*
+ * The end has come: what has arrived is answered, and behind its replies each client finds the end of its connection.
+ * From then on tcp_event() only waits for clients to take their replies and close. tcp_is_empty(): all have.
+ */
+void tcp_finish(struct tcp *tcp, struct serve *serve);
+int tcp_is_empty(const struct tcp *tcp);
 
 /* Closes what has been idle for too long. */
 void tcp_expire(struct tcp *tcp);

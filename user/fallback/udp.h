@@ -5,6 +5,9 @@
 
 #include "user/fallback/serve.h"
 
+/* More turns of udp_receive() than a full socket buffer takes (sockets.c): 8 MiB of at least 768 octets each, 32 a turn. */
+#define UDP_BATCHES_WAITING 512
+
 struct udp;
 
 struct udp *udp_new(void);	/* the buffers of one worker; null without memory */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The fallback's parts in one place. Everything here belongs to the main thread; the others see what they are given. */
+#ifndef ECSDNS_FALLBACK_H
+#define ECSDNS_FALLBACK_H
+
+#include "user/common/tables.h"
+#include "user/fallback/arguments.h"
+#include "user/fallback/crew.h"
+#include "user/fallback/generation.h"
+#include "user/fallback/policy.h"
+
+struct fallback {
+	struct arguments arguments;
+	struct tables tables;
+	struct generations generations;
+	struct policy policy;
+	struct crew crew;
+	int signals;		/* signalfd */
+	int news;		/* eventfd: written to by the other threads when there is something to look at */
+	int64_t stop_by;	/* when a stop has to be over; 0: nobody wants one */
+};
+
+/* Reads the cookie secrets, or makes one. What is wrong with a file is told; the secrets that were live stay. 0 or -errno. */
+int fallback_read_cookies(struct fallback *fallback);
+
+#endif

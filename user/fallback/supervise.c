@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* The main thread, while workers do the work. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "user/common/log.h"
+#include "user/fallback/clock.h"
+#include "user/fallback/supervise.h"
+
+/* How long the main thread sleeps at most. */
+#define SLEEP_MS 1000
+/* Workers end within FINISH_MS of worker.c; one that does not is stuck, and nobody waits for it. */
+#define STOP_MS 5000
+
+static void take_signal(struct fallback *fallback);
+static void take_news(const struct fallback *fallback);
+static int sleep_ms(const struct fallback *fallback);
+
+int supervise(struct fallback *fallback)
+{
+	struct pollfd polls[] = {
+		{.fd = fallback->signals, .events = POLLIN}, {.fd = fallback->news, .events = POLLIN},
+	};
+
+	crew_order(&fallback->crew, WORKER_SERVE);
+	while (!crew_has_done(&fallback->crew, WORKER_ENDED)) {
+		if (fallback->stop_by && clock_ms() >= fallback->stop_by) {
+			log_error("a worker does not stop; ending without it");
+			return -ETIME;
+		}
+		if (poll(polls, sizeof(polls) / sizeof(polls[0]), sleep_ms(fallback)) <= 0)
+			continue;
+		if (polls[0].revents)
+			take_signal(fallback);
+		if (polls[1].revents)
+			take_news(fallback);
+	}
+	return 0;
+}
+
+static int sleep_ms(const struct fallback *fallback)
+{
+	int64_t left = fallback->stop_by ? fallback->stop_by - clock_ms() : SLEEP_MS;
+
+	return left < 0 ? 0 : left < SLEEP_MS ? left : SLEEP_MS;
+}
+
+/* What it is about, their flags say. */
+static void take_news(const struct fallback *fallback)
+{
+	uint64_t count;
+
+	if (read(fallback->news, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_error("reading news: %s", strerror(errno));
+}
+
+static void reload(struct fallback *fallback)
+{
+	if (fallback->arguments.cookie_secrets && !fallback_read_cookies(fallback))
+		log_notice("%s has been read again", fallback->arguments.cookie_secrets);
+}
+
+static void stop(struct fallback *fallback, int number)
+{
+	if (fallback->stop_by)
+		return;
+	log_info("stopping: %s", strsignal(number));
+	fallback->stop_by = clock_ms() + STOP_MS;
+	__atomic_store_n(&fallback->policy.is_leaving, 1, __ATOMIC_RELAXED);
+	crew_order(&fallback->crew, WORKER_STOP);
+}
+
+static void take_signal(struct fallback *fallback)
+{
+	struct signalfd_siginfo signal;
+
+	if (read(fallback->signals, &signal, sizeof(signal)) != sizeof(signal))
+		return;
+	if (signal.ssi_signo == SIGHUP)
+		reload(fallback);
+	else
+		stop(fallback, signal.ssi_signo);
+}

@@ -132,8 +132,8 @@ struct answer {
 };
 
 /*
- * -- counters: per-CPU array of one; fallback_counters: mmap-able array, an entry a worker, so that nobody needs an
- * atomic. One named field a reason: array keys cannot be enums to BTF, and this way bpftool prints the names.
+ * -- counters: per-CPU array of one; fallback_counters: mmap-able array, an entry a worker, so that they do not contend.
+ * One named field a reason: array keys cannot be enums to BTF, and this way bpftool prints the names.
  */
 struct reasons {
 #define REASON(name, outcome, help) __u64 name;

@@ -42,6 +42,7 @@ static const char usage[] =
 	"  --tcp-per-network N\n"
 	"                  of these at most N from one /24 or /56 (default: an eighth)\n"
 	"  --port N        listen on another port than 53, for tests\n"
+	"  --no-seccomp    allow every system call, for sanitizers and other tools that look into the process\n"
 	"  --help          show this\n"
 	"  --version       show the version\n"
 	"\n"
@@ -51,10 +52,12 @@ static const char usage[] =
 static const struct argument {
 	const char *name;
 	size_t field;
-	uint32_t max;		/* of a number, which begins at 1; 0: a text */
+	enum { TEXT, NUMBER, FLAG } kind;
+	uint32_t max;		/* of a number, which begins at 1 */
 } known[] = {
-#define TEXT(name, field) {name, offsetof(struct arguments, field), 0}
-#define NUMBER(name, field, max) {name, offsetof(struct arguments, field), max}
+#define TEXT(name, field) {name, offsetof(struct arguments, field), TEXT, 0}
+#define NUMBER(name, field, max) {name, offsetof(struct arguments, field), NUMBER, max}
+#define FLAG(name, field) {name, offsetof(struct arguments, field), FLAG, 0}
 	TEXT("pins", pins),
 	TEXT("state", state),
 	TEXT("user", user),
@@ -66,8 +69,10 @@ static const struct argument {
 	NUMBER("tcp-connections", tcp_connections, CENSUS_CONNECTIONS_MAX),
 	NUMBER("tcp-per-network", tcp_per_network, CENSUS_CONNECTIONS_MAX),
 	NUMBER("port", port, 65535),
+	FLAG("no-seccomp", no_seccomp),
 #undef TEXT
 #undef NUMBER
+#undef FLAG
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 enum { HELP = KNOWN, VERSION, OPTIONS };
@@ -105,10 +110,17 @@ static void argument_take(struct arguments *arguments, int number, const char *v
 	const struct argument *argument = &known[number];
 	char *field = (char *)arguments + argument->field;
 
-	if (argument->max)
-		*(uint32_t *)field = number_parse(argument, value);
-	else
+	switch (argument->kind) {
+	case TEXT:
 		*(const char **)field = value;
+		break;
+	case NUMBER:
+		*(uint32_t *)field = number_parse(argument, value);
+		break;
+	case FLAG:
+		*(uint32_t *)field = 1;
+		break;
+	}
 }
 
 static void arguments_read(struct arguments *arguments, int argc, char **argv)
@@ -119,7 +131,7 @@ static void arguments_read(struct arguments *arguments, int argc, char **argv)
 	int option;
 
 	for (size_t i = 0; i < KNOWN; i++)
-		options[i] = (struct option){known[i].name, required_argument, NULL, i};
+		options[i] = (struct option){known[i].name, known[i].kind == FLAG ? no_argument : required_argument, NULL, i};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case HELP:

@@ -10,6 +10,7 @@ struct arguments {
 	const char *user;		/* null: stay who we are */
 	const char *cookie_secrets;	/* null: a random one */
 	const char *identity, *version;	/* null: not told */
+	uint32_t no_seccomp;		/* flag */
 	uint32_t workers, port;
 	uint32_t tcp_idle;		/* seconds */
 	uint32_t tcp_connections, tcp_per_network;

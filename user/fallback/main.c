@@ -17,6 +17,7 @@
 #include "user/common/version.h"
 #include "user/fallback/fallback.h"
 #include "user/fallback/rights.h"
+#include "user/fallback/seccomp.h"
 #include "user/fallback/supervise.h"
 
 static int take_signals(struct fallback *fallback);
@@ -133,6 +134,22 @@ static int start_generations(struct fallback *fallback)
 	return code;
 }
 
+/* When all threads have been started, and before one looks at what strangers send. */
+static int confine(const struct arguments *arguments)
+{
+	int code;
+
+	if (arguments->no_seccomp) {
+		log_warning("--no-seccomp: every system call is allowed; not for a server that strangers can reach");
+		return 0;
+	}
+	code = seccomp_confine();
+	if (code)
+		log_error("the filter of system calls: %s%s", strerror(-code),
+			  code == -EINVAL ? "; a kernel without seccomp needs --no-seccomp" : "");
+	return code;
+}
+
 static int fallback_start(struct fallback *fallback)
 {
 	const struct arguments *arguments = &fallback->arguments;
@@ -149,6 +166,8 @@ static int fallback_start(struct fallback *fallback)
 	if (!code)
 		code = crew_start(&fallback->crew, &fallback->generations, &fallback->policy, arguments->workers,
 				  arguments->port, fallback->news);
+	if (!code)
+		code = confine(arguments);
 	if (!code)
 		log_info("ecsdns-fallback " ECSDNS_VERSION " answers with %u workers", arguments->workers);
 	return code;

@@ -71,7 +71,7 @@ $(BUILD)/bpftool.ok:
 LIBRARY := $(filter-out %/main.c,$(sort $(wildcard user/*/*.c)))
 LOADER := $(sort $(wildcard tools/loader/*.c)) user/common/tables.c
 ECSCTL := $(sort $(wildcard tools/ecsctl/*.c))
-LIBS := -Wl,--as-needed -lxdp -lbpf -lmicrohttpd -luv -lcurl -lyaml -larchive -ljansson -lknot -lzscanner -lsodium -lcap -lseccomp -lpthread -lm
+LIBS := -Wl,--as-needed -lxdp -lbpf -lmicrohttpd -luv -lcurl -lyaml -larchive -ljansson -lknot -lzscanner -lsodium -lcap -lseccomp -lsystemd -lpthread -lm
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 

@@ -21,7 +21,7 @@ void crew_wake(struct crew *crew);
 void crew_order(struct crew *crew, enum worker_order order);
 int crew_has_done(const struct crew *crew, enum worker_order order);
 
-/* Has every worker's loop moved since this last said yes? */
+/* Has the loop of every worker that has not ended moved since this last said yes? */
 int crew_has_moved(struct crew *crew);
 
 /* Server addresses there are, and on how many of them every worker, or one at least, has its sockets. */

@@ -7,6 +7,7 @@
 #include "user/fallback/arguments.h"
 #include "user/fallback/crew.h"
 #include "user/fallback/generation.h"
+#include "user/fallback/notify.h"
 #include "user/fallback/policy.h"
 
 struct fallback {
@@ -15,8 +16,10 @@ struct fallback {
 	struct generations generations;
 	struct policy policy;
 	struct crew crew;
+	struct notify notify;
 	int signals;		/* signalfd */
 	int news;		/* eventfd: written to by the other threads when there is something to look at */
+	int64_t retry_at;	/* when workers look next at addresses that could not be opened */
 	int64_t stop_by;	/* when a stop has to be over; 0: nobody wants one */
 };
 

@@ -166,27 +166,27 @@ int generations_look(struct generations *generations)
  * The announcement must be seen by the watching thread before the worker trusts it: if `live` is still the same after
  * the announcement, a thread that replaces it later finds the announcement (both are sequentially consistent).
  */
-const struct generation *generation_hold(struct generations *generations, unsigned int worker)
+const struct generation *generation_hold(struct generations *generations, unsigned int holder)
 {
 	struct generation *generation, *again = __atomic_load_n(&generations->live, __ATOMIC_SEQ_CST);
 
 	do {
 		generation = again;
-		__atomic_store_n(&generations->held[worker], generation, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&generations->held[holder], generation, __ATOMIC_SEQ_CST);
 		again = __atomic_load_n(&generations->live, __ATOMIC_SEQ_CST);
 	} while (again != generation);
 	return generation;
 }
 
-void generation_release(struct generations *generations, unsigned int worker)
+void generation_release(struct generations *generations, unsigned int holder)
 {
-	__atomic_store_n(&generations->held[worker], NULL, __ATOMIC_RELEASE);
+	__atomic_store_n(&generations->held[holder], NULL, __ATOMIC_RELEASE);
 }
 
 static int is_held(const struct generations *generations, const struct generation *generation)
 {
-	for (unsigned int worker = 0; worker < FALLBACK_WORKERS_MAX; worker++)
-		if (__atomic_load_n(&generations->held[worker], __ATOMIC_SEQ_CST) == generation)
+	for (unsigned int holder = 0; holder < GENERATION_HOLDERS; holder++)
+		if (__atomic_load_n(&generations->held[holder], __ATOMIC_SEQ_CST) == generation)
 			return 1;
 	return 0;
 }

@@ -17,6 +17,10 @@
 
 struct shared_zones;
 
+/* Who may hold a generation: the workers by their numbers, and the main thread. */
+#define GENERATION_HOLDER_MAIN FALLBACK_WORKERS_MAX
+#define GENERATION_HOLDERS (FALLBACK_WORKERS_MAX + 1)
+
 struct generation {
 	uint32_t number;
 	uint32_t zones_number;		/* generation the zones are of: an older one if this one's did not load */
@@ -33,7 +37,7 @@ struct generations {
 	const struct tables *tables;
 	const char *state;		/* directory; the caller's */
 	struct generation *live;	/* null until the first is loaded */
-	struct generation *held[FALLBACK_WORKERS_MAX];
+	struct generation *held[GENERATION_HOLDERS];
 	void (*changed)(void *context);	/* called by the watching thread after `live` moved; may be null */
 	void *context;
 
@@ -54,9 +58,9 @@ int generations_start(struct generations *generations);
 void generations_stop_watching(struct generations *generations);
 void generations_free(struct generations *generations);
 
-/* The live generation, not freed before the same worker releases it; null if nothing is loaded. One at a time. */
-const struct generation *generation_hold(struct generations *generations, unsigned int worker);
-void generation_release(struct generations *generations, unsigned int worker);
+/* The live generation, not freed before the same holder releases it; null if nothing is loaded. One at a time. */
+const struct generation *generation_hold(struct generations *generations, unsigned int holder);
+void generation_release(struct generations *generations, unsigned int holder);
 
 /*
  * For a worker that holds nothing and cannot answer without the zones of this generation: has them looked at now, and

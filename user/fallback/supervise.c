@@ -18,6 +18,7 @@
 
 static void take_signal(struct fallback *fallback);
 static void take_news(const struct fallback *fallback);
+static void retry_addresses(struct fallback *fallback);
 static int sleep_ms(const struct fallback *fallback);
 
 int supervise(struct fallback *fallback)
@@ -26,27 +27,46 @@ int supervise(struct fallback *fallback)
 		{.fd = fallback->signals, .events = POLLIN}, {.fd = fallback->news, .events = POLLIN},
 	};
 
+	notify_init(&fallback->notify);
 	crew_order(&fallback->crew, WORKER_SERVE);
 	while (!crew_has_done(&fallback->crew, WORKER_ENDED)) {
 		if (fallback->stop_by && clock_ms() >= fallback->stop_by) {
 			log_error("a worker does not stop; ending without it");
 			return -ETIME;
 		}
-		if (poll(polls, sizeof(polls) / sizeof(polls[0]), sleep_ms(fallback)) <= 0)
-			continue;
-		if (polls[0].revents)
-			take_signal(fallback);
-		if (polls[1].revents)
-			take_news(fallback);
+		if (poll(polls, sizeof(polls) / sizeof(polls[0]), sleep_ms(fallback)) > 0) {
+			if (polls[0].revents)
+				take_signal(fallback);
+			if (polls[1].revents)
+				take_news(fallback);
+		}
+		retry_addresses(fallback);
+		notify_look(fallback);
 	}
 	return 0;
 }
 
 static int sleep_ms(const struct fallback *fallback)
 {
-	int64_t left = fallback->stop_by ? fallback->stop_by - clock_ms() : SLEEP_MS;
+	int64_t now = clock_ms(), until = now + SLEEP_MS;
 
-	return left < 0 ? 0 : left < SLEEP_MS ? left : SLEEP_MS;
+	if (fallback->stop_by && fallback->stop_by < until)
+		until = fallback->stop_by;
+	if (fallback->notify.watch_every && fallback->notify.watch_at < until)
+		until = fallback->notify.watch_at;
+	return until > now ? until - now : 0;
+}
+
+/* A worker that is busy would not come to try again by itself. */
+static void retry_addresses(struct fallback *fallback)
+{
+	struct crew_addresses addresses = crew_addresses(&fallback->crew);
+	int64_t now = clock_ms();
+
+	if (addresses.whole == addresses.wanted || now < fallback->retry_at)
+		return;
+	fallback->retry_at = now + SLEEP_MS;
+	crew_wake(&fallback->crew);
 }
 
 /* What it is about, their flags say. */
@@ -60,8 +80,10 @@ static void take_news(const struct fallback *fallback)
 
 static void reload(struct fallback *fallback)
 {
+	notify_reloading();
 	if (fallback->arguments.cookie_secrets && !fallback_read_cookies(fallback))
 		log_notice("%s has been read again", fallback->arguments.cookie_secrets);
+	notify_reloaded();
 }
 
 static void stop(struct fallback *fallback, int number)
@@ -69,6 +91,7 @@ static void stop(struct fallback *fallback, int number)
 	if (fallback->stop_by)
 		return;
 	log_info("stopping: %s", strsignal(number));
+	notify_stopping("answering what has arrived");
 	fallback->stop_by = clock_ms() + STOP_MS;
 	__atomic_store_n(&fallback->policy.is_leaving, 1, __ATOMIC_RELAXED);
 	crew_order(&fallback->crew, WORKER_STOP);

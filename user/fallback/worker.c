@@ -183,21 +183,29 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-static void worker_follow(struct worker *worker)
+static void worker_news(const struct worker *worker)
 {
-	const struct generation *generation = generation_hold(worker->serve.generations, worker->serve.worker);
+	const uint64_t one = 1;
 
-	endpoints_follow(&worker->endpoints, generation);
-	generation_release(worker->serve.generations, worker->serve.worker);
+	if (write(worker->news, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		log_error("a worker's news: %s", strerror(errno));
 }
 
 static void worker_tell(struct worker *worker, enum worker_order done)
 {
-	const uint64_t one = 1;
-
 	__atomic_store_n(&worker->done, done, __ATOMIC_RELEASE);
-	if (write(worker->news, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		log_error("a worker's news: %s", strerror(errno));
+	worker_news(worker);
+}
+
+static void worker_follow(struct worker *worker)
+{
+	const struct generation *generation = generation_hold(worker->serve.generations, worker->serve.worker);
+	uint32_t wanted = worker->endpoints.wanted, open = worker->endpoints.open;
+
+	endpoints_follow(&worker->endpoints, generation);
+	generation_release(worker->serve.generations, worker->serve.worker);
+	if (wanted != worker->endpoints.wanted || open != worker->endpoints.open)
+		worker_news(worker);
 }
 
 static void worker_obey(struct worker *worker)

@@ -22,7 +22,10 @@ enum worker_order {
 
 struct worker;
 
-/* Starts the thread, number `number`. `news`, an eventfd, is written to whenever it has done as ordered. 0 or -errno. */
+/*
+ * Starts the thread, number `number`. `news`, an eventfd, is written to whenever it has done as ordered or its
+ * addresses have changed. 0 or -errno.
+ */
 int worker_start(struct generations *generations, const struct policy *policy, unsigned int number, uint16_t port, int news,
 		 struct worker **out);
 

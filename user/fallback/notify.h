@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What systemd is told (sd_notify(3)), if it asked by NOTIFY_SOCKET and WATCHDOG_USEC: that every worker answers, in what
+ * state we are, that we stop, and as long as every worker's loop moves, that we live.
+ */
+#ifndef ECSDNS_FALLBACK_NOTIFY_H
+#define ECSDNS_FALLBACK_NOTIFY_H
+
+#include <stdint.h>
+
+struct fallback;
+
+#define NOTIFY_STATUS_OCTETS 256
+
+struct notify {
+	int is_ready;				/* told */
+	char status[NOTIFY_STATUS_OCTETS];	/* as it was told last */
+	int64_t watch_every;			/* milliseconds between two looks at the workers; 0: nobody waits for them */
+	int64_t watch_at;			/* the next one */
+};
+
+void notify_init(struct notify *notify);
+
+/* Tells what there is to tell; call it whenever something may have changed, and at notify->watch_at. */
+void notify_look(struct fallback *fallback);
+
+/* Around the work of a SIGHUP. */
+void notify_reloading(void);
+void notify_reloaded(void);
+
+void notify_stopping(const char *status);
+
+#endif

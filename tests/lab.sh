@@ -25,6 +25,7 @@ run=/run/ecsdns-lab/$lab
 
 export ECSDNS_PINS=$run/bpf/ecsdns/v1
 export ECSDNS_SOCKET=$run/control.sock
+export ECSDNS_FALLBACK_SOCKET=$run/fallback.sock
 export ECSDNS_STATE=$run/state
 export LIBXDP_BPFFS=$run/bpf
 export PATH=$build:$PATH

@@ -13,6 +13,7 @@ pins=/run/ecsdns-lab/$LAB/bpf/ecsdns/v1
 trap '$lab down' EXIT
 $lab up examples/japan.yaml >&2 || exit 1
 $lab server ecsdns-fallback --pins "$pins" --state "/run/ecsdns-lab/$LAB/state" --workers 1 --port 5300 \
+	--control "/run/ecsdns-lab/$LAB/fallback-5300.sock" \
 	--tcp-idle 2 --tcp-connections 25 --tcp-per-network 10 2>&1 | sed 's/^/# /' >&2 &
 sources=(198.18.0.2 198.18.1.2 198.18.2.2)
 for source in "${sources[@]:1}"; do

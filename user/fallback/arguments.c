@@ -11,6 +11,7 @@
 #include "user/common/tables.h"
 #include "user/common/version.h"
 #include "user/fallback/arguments.h"
+#include "user/fallback/control.h"
 #include "user/fallback/policy.h"
 
 #define STATE_DEFAULT "/var/lib/ecsdns"
@@ -41,12 +42,19 @@ static const char usage[] =
 	"                  is idle\n"
 	"  --tcp-per-network N\n"
 	"                  of these at most N from one /24 or /56 (default: an eighth)\n"
+	"  --take-over     take the place of the process that answers at --control, with its sockets and without losing a\n"
+	"                  query: it ends when its TCP connections do. Where there is none, just start\n"
+	"  --control PATH  socket by which the next process finds this one (environment: ECSDNS_FALLBACK_SOCKET; default\n"
+	"                  " CONTROL_DEFAULT "); one a process, so several side by side need one each\n"
 	"  --port N        listen on another port than 53, for tests\n"
 	"  --no-seccomp    allow every system call, for sanitizers and other tools that look into the process\n"
 	"  --help          show this\n"
 	"  --version       show the version\n"
 	"\n"
-	"Exit status: 0 stopped by a signal, 1 could not start, 2 wrong usage.\n";
+	"SIGTERM and SIGINT end it when what has arrived is answered, within seconds. systemd is told when it is ready, what\n"
+	"it does and that it lives (Type=notify, WatchdogSec=).\n"
+	"\n"
+	"Exit status: 0 stopped by a signal or taken over from, 1 could not start or go on, 2 wrong usage.\n";
 
 /* Each option's field. */
 static const struct argument {
@@ -64,11 +72,13 @@ static const struct argument {
 	TEXT("cookie-secrets", cookie_secrets),
 	TEXT("identity", identity),
 	TEXT("chaos-version", version),
+	TEXT("control", control),
 	NUMBER("workers", workers, FALLBACK_WORKERS_MAX),
 	NUMBER("tcp-idle", tcp_idle, TCP_IDLE_SECONDS_MAX),
 	NUMBER("tcp-connections", tcp_connections, CENSUS_CONNECTIONS_MAX),
 	NUMBER("tcp-per-network", tcp_per_network, CENSUS_CONNECTIONS_MAX),
 	NUMBER("port", port, 65535),
+	FLAG("take-over", take_over),
 	FLAG("no-seccomp", no_seccomp),
 #undef TEXT
 #undef NUMBER
@@ -162,8 +172,11 @@ static void text_check(const char *name, const char *text)
 
 void arguments_parse(struct arguments *arguments, int argc, char **argv)
 {
+	const char *control = getenv("ECSDNS_FALLBACK_SOCKET");
+
 	*arguments = (struct arguments){
-		.state = STATE_DEFAULT, .workers = workers_default(), .port = PORT_DEFAULT,
+		.state = STATE_DEFAULT, .control = control && *control ? control : CONTROL_DEFAULT,
+		.workers = workers_default(), .port = PORT_DEFAULT,
 		.tcp_idle = TCP_IDLE_SECONDS_DEFAULT, .tcp_connections = CENSUS_CONNECTIONS_DEFAULT,
 	};
 	arguments_read(arguments, argc, argv);

@@ -10,7 +10,8 @@ struct arguments {
 	const char *user;		/* null: stay who we are */
 	const char *cookie_secrets;	/* null: a random one */
 	const char *identity, *version;	/* null: not told */
-	uint32_t no_seccomp;		/* flag */
+	const char *control;		/* path of a socket */
+	uint32_t take_over, no_seccomp;	/* flags: 0 or 1 */
 	uint32_t workers, port;
 	uint32_t tcp_idle;		/* seconds */
 	uint32_t tcp_connections, tcp_per_network;

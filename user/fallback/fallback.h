@@ -7,8 +7,10 @@
 #include "user/fallback/arguments.h"
 #include "user/fallback/crew.h"
 #include "user/fallback/generation.h"
+#include "user/fallback/give.h"
 #include "user/fallback/notify.h"
 #include "user/fallback/policy.h"
+#include "user/fallback/take.h"
 
 struct fallback {
 	struct arguments arguments;
@@ -17,10 +19,13 @@ struct fallback {
 	struct policy policy;
 	struct crew crew;
 	struct notify notify;
+	struct take take;	/* from the process before us */
+	struct give give;	/* to the one behind us */
 	int signals;		/* signalfd */
 	int news;		/* eventfd: written to by the other threads when there is something to look at */
 	int64_t retry_at;	/* when workers look next at addresses that could not be opened */
 	int64_t stop_by;	/* when a stop has to be over; 0: nobody wants one */
+	int has_failed;		/* we end, and not because somebody wanted it */
 };
 
 /* Reads the cookie secrets, or makes one. What is wrong with a file is told; the secrets that were live stay. 0 or -errno. */

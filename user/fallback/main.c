@@ -15,6 +15,7 @@
 
 #include "user/common/log.h"
 #include "user/common/version.h"
+#include "user/fallback/control.h"
 #include "user/fallback/fallback.h"
 #include "user/fallback/rights.h"
 #include "user/fallback/seccomp.h"
@@ -27,7 +28,9 @@ static void fallback_end(struct fallback *fallback);
 
 int main(int argc, char **argv)
 {
-	static struct fallback fallback = {.signals = -1, .news = -1};
+	static struct fallback fallback = {
+		.signals = -1, .news = -1, .take = {.peer = -1, .control = -1}, .give = {.listener = -1, .peer = -1},
+	};
 	int code;
 
 	arguments_parse(&fallback.arguments, argc, argv);
@@ -77,6 +80,29 @@ int fallback_read_cookies(struct fallback *fallback)
 
 /* -- the start -- */
 
+/* As the one that takes over from another, or as one that nobody is there beside. */
+static int open_control(struct fallback *fallback)
+{
+	const struct arguments *arguments = &fallback->arguments;
+	uid_t user;
+	int fd = -ENOENT;
+
+	if (rights_find(arguments->user, &user))
+		return -ENOENT;
+	if (arguments->take_over)
+		fd = control_connect(arguments->control, user);
+	if (fd >= 0) {
+		fallback->take.peer = fd;
+		return control_judge(fd, user, &fallback->take.process);
+	}
+	if (fd != -ENOENT)
+		return fd;
+	if (arguments->take_over)
+		log_notice("nobody to take over from at %s", arguments->control);
+	fallback->give.listener = control_listen(arguments->control, user);
+	return fallback->give.listener == -EADDRINUSE ? -EADDRINUSE : 0;
+}
+
 /* What needs the rights that we were started with. */
 static int fallback_open(struct fallback *fallback)
 {
@@ -90,6 +116,8 @@ static int fallback_open(struct fallback *fallback)
 		return code;
 	}
 	code = fallback_read_cookies(fallback);
+	if (!code)
+		code = open_control(fallback);
 	if (!code && arguments->user)
 		code = rights_drop(arguments->user);
 	return code;
@@ -150,6 +178,26 @@ static int confine(const struct arguments *arguments)
 	return code;
 }
 
+/* Workers, with the sockets of the process before us if there is one, all ready to look at them. */
+static int start_crew(struct fallback *fallback)
+{
+	const struct arguments *arguments = &fallback->arguments;
+	int takes_over = fallback->take.peer >= 0, code = 0;
+
+	if (takes_over)
+		code = take_sockets(fallback);
+	if (!code)
+		code = crew_start(&fallback->crew, &fallback->generations, &fallback->policy, arguments->workers,
+				  arguments->port, fallback->news);
+	if (!code && takes_over)
+		code = take_adopt(fallback);
+	if (!code)
+		code = confine(arguments);
+	if (!code && takes_over)
+		code = take_release(fallback);
+	return code;
+}
+
 static int fallback_start(struct fallback *fallback)
 {
 	const struct arguments *arguments = &fallback->arguments;
@@ -164,10 +212,7 @@ static int fallback_start(struct fallback *fallback)
 		return -ENOMEM;
 	code = start_generations(fallback);
 	if (!code)
-		code = crew_start(&fallback->crew, &fallback->generations, &fallback->policy, arguments->workers,
-				  arguments->port, fallback->news);
-	if (!code)
-		code = confine(arguments);
+		code = start_crew(fallback);
 	if (!code)
 		log_info("ecsdns-fallback " ECSDNS_VERSION " answers with %u workers", arguments->workers);
 	return code;
@@ -181,6 +226,7 @@ static void fallback_end(struct fallback *fallback)
 	generations_stop_watching(&fallback->generations);
 	crew_order(&fallback->crew, WORKER_STOP);	/* those of a start that failed */
 	crew_end(&fallback->crew);
+	take_end(&fallback->take);
 	generations_free(&fallback->generations);
 	census_free(fallback->policy.census);
 	cookies_free(&fallback->policy.cookies);

@@ -47,7 +47,7 @@ static void tell_ready(struct fallback *fallback)
 	    (addresses.wanted && !addresses.some))
 		return;
 	fallback->notify.is_ready = 1;
-	sd_notify(0, "READY=1");
+	sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());	/* of a unit that the process before us belongs to */
 }
 
 static void tell_status(struct fallback *fallback)

@@ -29,17 +29,32 @@ static int rights_keep_binding(void)
 	return code;
 }
 
-int rights_drop(const char *user)
+static const struct passwd *find(const char *user)
 {
-	struct passwd *passwd;
-	int code = 0;
+	const struct passwd *passwd;
 
 	errno = 0;
 	passwd = getpwnam(user);
-	if (!passwd) {
+	if (!passwd)
 		log_error("--user %s: %s", user, errno ? strerror(errno) : "no such user");
+	return passwd;
+}
+
+int rights_find(const char *user, uid_t *uid)
+{
+	const struct passwd *passwd = user ? find(user) : NULL;
+
+	*uid = passwd ? passwd->pw_uid : (uid_t)-1;
+	return user && !passwd ? -ENOENT : 0;
+}
+
+int rights_drop(const char *user)
+{
+	const struct passwd *passwd = find(user);
+	int code = 0;
+
+	if (!passwd)
 		return -ENOENT;
-	}
 	if (prctl(PR_SET_KEEPCAPS, 1) || initgroups(user, passwd->pw_gid) || setgid(passwd->pw_gid) ||
 	    setuid(passwd->pw_uid))
 		code = -errno;

@@ -89,6 +89,42 @@ int socket_open(const uint8_t address[16], uint16_t port, int type)
 	return code;
 }
 
+static int get(int fd, int level, int option, int *value)
+{
+	socklen_t length = sizeof(*value);
+
+	return getsockopt(fd, level, option, value, &length) ? -errno : 0;
+}
+
+int socket_facts(int fd, uint8_t address[16], uint16_t *port, int *type)
+{
+	struct sockaddr_storage at = { 0 };
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
+	socklen_t length = sizeof(at);
+	int listens = 0, code = get(fd, SOL_SOCKET, SO_TYPE, type);
+
+	if (!code)
+		code = get(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens);
+	if (!code && getsockname(fd, (struct sockaddr *)&at, &length))
+		code = -errno;
+	if (code)
+		return code;
+	if (*type != SOCK_DGRAM && (*type != SOCK_STREAM || !listens))
+		return -EPROTOTYPE;
+	if (at.ss_family == AF_INET) {
+		memcpy(address, mapped_prefix, sizeof(mapped_prefix));
+		memcpy(address + sizeof(mapped_prefix), &v4->sin_addr, 4);
+		*port = ntohs(v4->sin_port);
+	} else if (at.ss_family == AF_INET6) {
+		memcpy(address, &v6->sin6_addr, 16);
+		*port = ntohs(v6->sin6_port);
+	} else {
+		return -EAFNOSUPPORT;
+	}
+	return 0;
+}
+
 int socket_accept(int listener, struct client *client)
 {
 	struct sockaddr_storage from;

@@ -17,6 +17,12 @@
  */
 int socket_open(const uint8_t address[16], uint16_t port, int type);
 
+/*
+ * Where a socket that is open already is bound, and whether it is one for UDP or one that listens for TCP, as above. 0 or
+ * -errno: it is neither.
+ */
+int socket_facts(int fd, uint8_t address[16], uint16_t *port, int *type);
+
 /* Takes a connection, non-blocking; client->tcp is the caller's. Returns the descriptor, or -errno as accept(2). */
 int socket_accept(int listener, struct client *client);
 

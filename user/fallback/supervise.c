@@ -21,12 +21,41 @@ static void take_news(const struct fallback *fallback);
 static void retry_addresses(struct fallback *fallback);
 static int sleep_ms(const struct fallback *fallback);
 
-int supervise(struct fallback *fallback)
+enum { SIGNALS, NEWS, CONTROL, GIVE, TAKE, POLLS };
+
+static int wait_for_events(const struct fallback *fallback, struct pollfd polls[POLLS])
 {
-	struct pollfd polls[] = {
-		{.fd = fallback->signals, .events = POLLIN}, {.fd = fallback->news, .events = POLLIN},
+	const int fds[POLLS] = {
+		[SIGNALS] = fallback->signals, [NEWS] = fallback->news,
+		[CONTROL] = give_is_free(&fallback->give) ? fallback->give.listener : -1,
+		[GIVE] = fallback->give.peer, [TAKE] = fallback->take.peer,
 	};
 
+	for (int i = 0; i < POLLS; i++)
+		polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	return poll(polls, POLLS, sleep_ms(fallback));
+}
+
+static void take_events(struct fallback *fallback)
+{
+	struct pollfd polls[POLLS];
+
+	if (wait_for_events(fallback, polls) <= 0)
+		return;
+	if (polls[SIGNALS].revents)
+		take_signal(fallback);
+	if (polls[NEWS].revents)
+		take_news(fallback);
+	if (polls[GIVE].revents && fallback->give.peer >= 0)
+		give_hear(fallback);
+	if (polls[CONTROL].revents && give_is_free(&fallback->give))
+		give_accept(fallback);
+	if (polls[TAKE].revents && fallback->take.peer >= 0)
+		take_hear(fallback);
+}
+
+int supervise(struct fallback *fallback)
+{
 	notify_init(&fallback->notify);
 	crew_order(&fallback->crew, WORKER_SERVE);
 	while (!crew_has_done(&fallback->crew, WORKER_ENDED)) {
@@ -34,26 +63,33 @@ int supervise(struct fallback *fallback)
 			log_error("a worker does not stop; ending without it");
 			return -ETIME;
 		}
-		if (poll(polls, sizeof(polls) / sizeof(polls[0]), sleep_ms(fallback)) > 0) {
-			if (polls[0].revents)
-				take_signal(fallback);
-			if (polls[1].revents)
-				take_news(fallback);
-		}
+		take_events(fallback);
+		take_look(fallback);
+		give_look(fallback);
 		retry_addresses(fallback);
 		notify_look(fallback);
 	}
-	return 0;
+	return fallback->has_failed ? -ECANCELED : 0;
+}
+
+static void before(int64_t *until, int64_t other)
+{
+	if (other < *until)
+		*until = other;
 }
 
 static int sleep_ms(const struct fallback *fallback)
 {
 	int64_t now = clock_ms(), until = now + SLEEP_MS;
 
-	if (fallback->stop_by && fallback->stop_by < until)
-		until = fallback->stop_by;
-	if (fallback->notify.watch_every && fallback->notify.watch_at < until)
-		until = fallback->notify.watch_at;
+	if (fallback->stop_by)
+		before(&until, fallback->stop_by);
+	if (fallback->notify.watch_every)
+		before(&until, fallback->notify.watch_at);
+	if (fallback->give.peer >= 0)
+		before(&until, fallback->give.until);
+	if (fallback->take.peer >= 0 && fallback->take.settle_at > now)
+		before(&until, fallback->take.settle_at);
 	return until > now ? until - now : 0;
 }
 
@@ -93,6 +129,8 @@ static void stop(struct fallback *fallback, int number)
 	log_info("stopping: %s", strsignal(number));
 	notify_stopping("answering what has arrived");
 	fallback->stop_by = clock_ms() + STOP_MS;
+	take_stop(fallback);
+	give_stop(fallback);
 	__atomic_store_n(&fallback->policy.is_leaving, 1, __ATOMIC_RELAXED);
 	crew_order(&fallback->crew, WORKER_STOP);
 }

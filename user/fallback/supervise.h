@@ -4,7 +4,10 @@
 
 #include "user/fallback/fallback.h"
 
-/* Has the workers serve, and sees to signals, until the last worker has ended. 0, or -ETIME: one does not end. */
+/*
+ * Has the workers serve, and sees to signals and take-overs, until the last worker has ended. 0; -ETIME: one does not end;
+ * -ECANCELED: others go on in our place.
+ */
 int supervise(struct fallback *fallback);
 
 #endif

@@ -1,12 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-burst.py NAME SENT ADDRESS...: many queries at once for NAME's TXT records, none of which is waited for before all are sent.
+burst.py NAME STEPS ADDRESS...: many queries at once for NAME's TXT records, none of which is waited for before all are sent.
 
-For each ADDRESS 20 UDP sockets with 20 queries each, 5 TCP connections with 300 pipelined queries each, and one with a
-query and a half. Makes the file SENT when all are on their way. Then "udp N/N tcp N/N ended N/N": replies that came of
-queries that were sent, each counted once, and TCP connections that ended behind them without a reset. Exit 0 if that was all.
+For each ADDRESS, at first a TCP connection that asks until the server takes no more, and reads nothing; then it makes the
+file STEPS.full and waits for STEPS.go. Then 20 UDP sockets with 20 queries each, 5 TCP connections with 300 pipelined queries
+each, and one with a query and a half; the file STEPS.sent when all are on their way. Then all replies are read, and
+"udp N/N tcp N/N ended N/N" says how many came of the queries that were sent, each counted once (but for the connections that
+asked too much), and how many TCP connections ended behind their replies without a reset. Exit 0 if that was all.
 """
+import os
 import select
 import socket
 import struct
@@ -15,7 +18,7 @@ import time
 
 import dns.message
 
-NAME, SENT, ADDRESSES = sys.argv[1], sys.argv[2], sys.argv[3:]
+NAME, STEPS, ADDRESSES = sys.argv[1], sys.argv[2], sys.argv[3:]
 SOCKETS, QUERIES, CONNECTIONS, PIPELINED, SECONDS = 20, 20, 5, 300, 8
 
 
@@ -65,6 +68,7 @@ def replies_of_tcp(client):
     except OSError as error:
         print(f"a connection ended by {error!r}")
         ended = False
+    client.close()
     identities, at = set(), 0
     while at + 2 <= len(data):
         length = struct.unpack("!H", data[at:at + 2])[0]
@@ -76,14 +80,35 @@ def replies_of_tcp(client):
     return len(identities), ended
 
 
+def gorged(address):
+    client, queries = tcp(address, 0), framed(1) * 100
+    client.settimeout(0.3)
+    try:
+        while True:
+            client.sendall(queries)
+    except TimeoutError:
+        client.settimeout(SECONDS)
+        return client
+
+
+def step(name):
+    open(f"{STEPS}.{name}", "w").close()
+
+
+gluttons = [gorged(each) for each in ADDRESSES]
+step("full")
+while not os.path.exists(f"{STEPS}.go"):
+    time.sleep(0.01)
 datagrams, streams, expected = [], [], 0
 for each in ADDRESSES:
     datagrams += [udp(each) for _ in range(SOCKETS)]
     streams += [tcp(each, PIPELINED) for _ in range(CONNECTIONS)] + [tcp(each, 1, framed(9)[:20])]
     expected += CONNECTIONS * PIPELINED + 1
-open(SENT, "w").close()
+step("sent")
 answered = replies_of_udp(datagrams)
 results = [replies_of_tcp(client) for client in streams]
 in_time, ended = sum(count for count, _ in results), sum(good for _, good in results)
-print(f"udp {answered}/{len(datagrams) * QUERIES} tcp {in_time}/{expected} ended {ended}/{len(streams)}")
-sys.exit(0 if answered == len(datagrams) * QUERIES and in_time == expected and ended == len(streams) else 1)
+ended += sum(count > 0 and good for count, good in map(replies_of_tcp, gluttons))
+clients = len(streams) + len(gluttons)
+print(f"udp {answered}/{len(datagrams) * QUERIES} tcp {in_time}/{expected} ended {ended}/{clients}")
+sys.exit(0 if answered == len(datagrams) * QUERIES and in_time == expected and ended == clients else 1)

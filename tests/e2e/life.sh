@@ -84,6 +84,15 @@ await()
 	return 1
 }
 
+await_file()
+{
+	for _ in $(seq 500); do
+		[ -e "$1" ] && return
+		sleep 0.02
+	done
+	note "not in 10 seconds: $1"
+}
+
 answers()
 {
 	"$lab" client kdig +short +time=1 +retry=0 "@${1:-198.18.0.1}" -p "${2:-53}" $text TXT 2>/dev/null | grep -q configuration
@@ -310,12 +319,8 @@ notifies()
 
 	"$lab" server tests/e2e/notified.py "$scratch/notify" "$scratch/told" 198.18.0.1 $text &
 	notified=$!
-	for _ in $(seq 100); do
-		[ -S "$scratch/notify" ] && break
-		sleep 0.05
-	done
-	NOTIFY_SOCKET=$scratch/notify WATCHDOG_USEC=800000 start_ready --workers 4
-	await ANSWERED "$scratch/told"
+	await_file "$scratch/notify"
+	held_addresses
 	same "READY=1 comes when every worker answers" "$pid ANSWERED=49/49" "$(told | grep ANSWERED)"
 	contains "STATUS= says what is answered" "$(told)" \
 		"$pid STATUS=generation $(generation) with 1 zones, on 2 of 2 addresses, by 4 workers"
@@ -330,6 +335,30 @@ notifies()
 	contains "STOPPING=1 at the end" "$(told)" "$pid STOPPING=1"
 	kill $notified
 	wait $notified 2>/dev/null
+}
+
+# Another program has the addresses. What is there to be ready for comes when it has gone.
+held_addresses()
+{
+	local holder
+
+	"$lab" server python3 -c '
+import socket, sys, time
+held = [socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) for address in sys.argv[1:]]
+for each, address in zip(held, sys.argv[1:]):
+    each.bind((address, 53))
+time.sleep(20)' "${addresses[@]}" &
+	holder=$!
+	sleep 0.5
+	NOTIFY_SOCKET=$scratch/notify WATCHDOG_USEC=800000 start "$scratch/log" --workers 4
+	echo "$pid" >"$run/fallback.pid"
+	check "addresses that another program has: STATUS= says so" await "$pid STATUS=.* on 0 of 2 addresses" "$scratch/told"
+	contains "and the log" "$(cat "$scratch/log")" "cannot listen on 198.18.0.1:53: Address already in use; another program is there"
+	sleep 0.5
+	same "and it is not READY=1" "" "$(told | grep READY=1)"
+	kill $holder
+	wait $holder 2>/dev/null
+	await ANSWERED "$scratch/told"
 }
 
 generation()
@@ -389,19 +418,18 @@ stops()
 
 	for workers in 1 3; do
 		start_ready --workers $workers
-		kill -STOP "$pid"
-		rm -f "$scratch/sent"
-		"$lab" client tests/e2e/burst.py $text "$scratch/sent" "${addresses[@]}" >"$scratch/burst" 2>&1 &
+		rm -f "$scratch"/burst.*
+		"$lab" client tests/e2e/burst.py $text "$scratch/burst" "${addresses[@]}" >"$scratch/bursts" 2>&1 &
 		burst=$!
-		for _ in $(seq 100); do
-			[ -e "$scratch/sent" ] && break
-			sleep 0.1
-		done
+		await_file "$scratch/burst.full"
+		kill -STOP "$pid"
+		touch "$scratch/burst.go"
+		await_file "$scratch/burst.sent"
 		kill -TERM "$pid"
 		kill -CONT "$pid"
 		wait $burst
 		same "SIGTERM, $workers workers: what has arrived is answered, and connections end behind their replies" \
-			"udp 800/800 tcp 3002/3002 ended 12/12" "$(tail -n 1 "$scratch/burst")"
+			"udp 800/800 tcp 3002/3002 ended 14/14" "$(<"$scratch/bursts")"
 		ended "SIGTERM, $workers workers" 0
 	done
 	stops_in_time
@@ -683,10 +711,7 @@ bad_giver()
 	rm -f "$run/giver.sock"
 	"$lab" server ${as[@]+"${as[@]}"} tests/e2e/handover.py giver "$run/giver.sock" "$2" 5399 >"$scratch/giver" 2>&1 &
 	giver=$!
-	for _ in $(seq 100); do
-		[ -S "$run/giver.sock" ] && break
-		sleep 0.05
-	done
+	await_file "$run/giver.sock"
 	start "$scratch/new" --take-over --control "$run/giver.sock" --port 5399
 	ended "$1" "$3"
 	contains "$1: is told" "$(cat "$scratch/new")" "$4"

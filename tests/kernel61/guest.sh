@@ -25,6 +25,7 @@ main()
 	test_dispatcher
 	test_scenario "native, behind the dispatcher"
 	test_driver_answered
+	test_fallback
 	lab stop
 	test_upgrade
 	test_chained
@@ -130,6 +131,30 @@ test_driver_answered()
 	same "the driver gave every one of these $asked answers" $asked "$(answered_by_driver)"
 	same "and the fallback none" 0 "$(on_server bpftool -j map dump pinned "$pins/fallback_counters" |
 		jq '[.[].formatted.value | .ANSWERED + .NODATA] | add')"
+}
+
+# Without rights, filtered, and with the sockets of the one that the lab started.
+test_fallback()
+{
+	local run=/run/ecsdns-lab/$LAB pid
+
+	echo 'nobody:x:65534:65534::/:/bin/sh' >>/etc/passwd
+	chgrp -R 65534 "$run/state"
+	ip netns exec ecsdns-$LAB-server ecsdns-fallback --pins "$pins" --state "$run/state" --control "$run/fallback.sock" \
+		--workers 1 --user nobody --take-over >/tmp/fallback 2>&1 &
+	pid=$!
+	for _ in $(seq 200); do
+		grep -q '>taken over from' /tmp/fallback && break
+		sleep 0.1
+	done
+	contains "another fallback takes over" "$(cat /tmp/fallback)" ">taken over from process $(<"$run/fallback.pid")"
+	echo $pid >"$run/fallback.pid"
+	same "its rights and its filter" "65534 0000000000000400 2" \
+		"$(awk '/^Uid|^CapEff|^Seccomp:/ { printf "%s%s", sep, $2; sep = " " }' /proc/$pid/status)"
+	contains "it answers" "$(on_client kdig @fd00:ec5::1 +cookie=0123456789abcdef +retry=0 +timeout=3 www.example.com AAAA \
+		+subnet=240b:10:300::/40)" 2001:db8:10::5
+	contains "over TCP, too" "$(on_client kdig @198.18.0.1 +tcp +retry=0 +timeout=3 www.example.com AAAA \
+		+subnet=240b:10:300::/40)" 2001:db8:10::5
 }
 
 # The daemons are stopped from here on: what the driver does not answer stays without an answer.

@@ -37,7 +37,7 @@ void crew_order(struct crew *crew, enum worker_order order)
 int crew_has_done(const struct crew *crew, enum worker_order order)
 {
 	for (unsigned int i = 0; i < crew->count; i++)
-		if (worker_done(crew->workers[i]) != order)
+		if (!worker_has_done(crew->workers[i], order))
 			return 0;
 	return 1;
 }
@@ -45,7 +45,7 @@ int crew_has_done(const struct crew *crew, enum worker_order order)
 int crew_has_moved(struct crew *crew)
 {
 	for (unsigned int i = 0; i < crew->count; i++)
-		if (worker_rounds(crew->workers[i]) == crew->rounds[i] && worker_done(crew->workers[i]) != WORKER_ENDED)
+		if (worker_rounds(crew->workers[i]) == crew->rounds[i] && !worker_has_done(crew->workers[i], WORKER_ENDED))
 			return 0;
 	for (unsigned int i = 0; i < crew->count; i++)
 		crew->rounds[i] = worker_rounds(crew->workers[i]);

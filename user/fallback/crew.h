@@ -19,7 +19,7 @@ int crew_start(struct crew *crew, struct generations *generations, const struct 
 void crew_wake(struct crew *crew);
 
 void crew_order(struct crew *crew, enum worker_order order);
-int crew_has_done(const struct crew *crew, enum worker_order order);
+int crew_has_done(const struct crew *crew, enum worker_order order);	/* as worker_has_done() */
 
 /* Has the loop of every worker that has not ended moved since this last said yes? */
 int crew_has_moved(struct crew *crew);

@@ -23,6 +23,8 @@
 /* For clients to take their replies and close, in the end. */
 #define FINISH_MS 2000
 
+#define ORDERS (WORKER_ENDED + 1)
+
 struct worker {
 	struct serve serve;
 	struct endpoints endpoints;
@@ -31,7 +33,8 @@ struct worker {
 	int epoll;			/* the endpoints' set as one, the wake-up, the connections */
 	int wake;			/* eventfd */
 	int news;			/* the caller's */
-	enum worker_order order, done;
+	uint32_t order, done;		/* as it came last, and as it has been carried out: ORDERS * number + what to do */
+	enum worker_order state;	/* the thread's own */
 	int64_t until;			/* the end, once it is near */
 	uint32_t rounds;
 	pthread_t thread;
@@ -99,15 +102,18 @@ void worker_wake(struct worker *worker)
 		log_error("waking a worker: %s", strerror(errno));
 }
 
+/* With a number of its own, so that an order is not taken for done because an earlier one, to do the same, was. */
 void worker_order(struct worker *worker, enum worker_order order)
 {
-	__atomic_store_n(&worker->order, order, __ATOMIC_RELEASE);
+	__atomic_store_n(&worker->order, (worker->order / ORDERS + 1) * ORDERS + order, __ATOMIC_RELEASE);
 	worker_wake(worker);
 }
 
-enum worker_order worker_done(const struct worker *worker)
+int worker_has_done(const struct worker *worker, enum worker_order order)
 {
-	return __atomic_load_n(&worker->done, __ATOMIC_ACQUIRE);
+	uint32_t done = __atomic_load_n(&worker->done, __ATOMIC_ACQUIRE);
+
+	return done % ORDERS == WORKER_ENDED || (done % ORDERS == order && done == worker->order);
 }
 
 uint32_t worker_rounds(const struct worker *worker)
@@ -163,7 +169,7 @@ static void *worker_run(void *argument)
 	struct worker *worker = argument;
 	uint64_t wakes;
 
-	while (worker_done(worker) != WORKER_ENDED) {
+	while (worker->state != WORKER_ENDED) {
 		int count = epoll_wait(worker->epoll, events, EVENTS_AT_ONCE, worker_sleep_ms(worker)), look = count <= 0;
 
 		for (int i = 0; i < count; i++) {
@@ -191,7 +197,7 @@ static void worker_news(const struct worker *worker)
 		log_error("a worker's news: %s", strerror(errno));
 }
 
-static void worker_tell(struct worker *worker, enum worker_order done)
+static void worker_tell(struct worker *worker, uint32_t done)
 {
 	__atomic_store_n(&worker->done, done, __ATOMIC_RELEASE);
 	worker_news(worker);
@@ -208,30 +214,40 @@ static void worker_follow(struct worker *worker)
 		worker_news(worker);
 }
 
+/* Who leaves stops when clients have had their time, and a stop is for good. */
+static enum worker_order worker_choose(const struct worker *worker, enum worker_order order)
+{
+	if (worker->state == WORKER_STOP || (worker->state == WORKER_LEAVE && clock_ms() >= worker->until))
+		return WORKER_STOP;
+	return order;
+}
+
 static void worker_obey(struct worker *worker)
 {
-	enum worker_order order = __atomic_load_n(&worker->order, __ATOMIC_ACQUIRE);
+	uint32_t order = __atomic_load_n(&worker->order, __ATOMIC_ACQUIRE);
 
-	if (order != worker->done)
-		worker_turn(worker, order);
-	if (order == WORKER_SERVE)
+	worker_turn(worker, worker_choose(worker, order % ORDERS));
+	if (worker->state == WORKER_SERVE)
 		worker_follow(worker);
 	if (order != worker->done)
 		worker_tell(worker, order);
 	if (!worker->until)
 		return;
-	if (order == WORKER_LEAVE && clock_ms() >= worker->until)
-		__atomic_store_n(&worker->order, WORKER_STOP, __ATOMIC_RELEASE);
-	if (tcp_is_empty(worker->tcp) || (order == WORKER_STOP && clock_ms() >= worker->until))
-		worker_tell(worker, WORKER_ENDED);
+	if (!tcp_is_empty(worker->tcp) && (worker->state == WORKER_LEAVE || clock_ms() < worker->until))
+		return;
+	worker->state = WORKER_ENDED;
+	worker_tell(worker, WORKER_ENDED);
 }
 
-/* From what it did until now to what it is ordered to. */
+/* From what it did until now to what it is to do. */
 static void worker_turn(struct worker *worker, enum worker_order order)
 {
-	int looked = worker->done == WORKER_SERVE || worker->done == WORKER_HOLD;
+	int looked = worker->state == WORKER_SERVE || worker->state == WORKER_HOLD;
 	int looks = order == WORKER_SERVE || order == WORKER_HOLD;
 
+	if (order == worker->state)
+		return;
+	worker->state = order;
 	if (looks && !looked && worker_watch(worker, worker->endpoints.epoll, NULL))
 		log_error("a worker cannot look at its sockets: %s", strerror(errno));
 	if (looked && !looks)

@@ -29,9 +29,11 @@ struct worker;
 int worker_start(struct generations *generations, const struct policy *policy, unsigned int number, uint16_t port, int news,
 		 struct worker **out);
 
-/* What follows may be called by any thread. */
+/* One thread gives orders and asks for them. */
 void worker_order(struct worker *worker, enum worker_order order);
-enum worker_order worker_done(const struct worker *worker);	/* the order it has carried out last */
+int worker_has_done(const struct worker *worker, enum worker_order order);	/* the last order, which is this one; or has it ended? */
+
+/* What follows may be called by any thread. */
 uint32_t worker_rounds(const struct worker *worker);		/* moves whenever its loop does */
 /* Server addresses there are, and on how many of them it has all its sockets. */
 void worker_addresses(const struct worker *worker, uint32_t *wanted, uint32_t *open);

@@ -28,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -91,7 +92,20 @@ static int act_notify(void) { return result(socket(AF_UNIX, SOCK_DGRAM | SOCK_CL
 static int act_lookup(void) { return bpf_with(BPF_MAP_LOOKUP_ELEM); }
 static int act_next_key(void) { return bpf_with(BPF_MAP_GET_NEXT_KEY); }
 static int act_isatty(void) { struct termios to; return result(ioctl(0, TCGETS, &to)) == EPERM; }
-static int act_memory(void) { return map_with(PROT_READ | PROT_WRITE); }
+/* What malloc(3), malloc_trim(3) and threads' arenas do. */
+static int act_memory(void)
+{
+	void *pages = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (pages == MAP_FAILED || mprotect(pages, 8192, PROT_READ | PROT_WRITE) || madvise(pages, 4096, MADV_DONTNEED))
+		return errno;
+	if (mmap(pages, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED || munmap(pages, 4096))
+		return errno;
+	if (mremap((char *)pages + 4096, 4096, 65536, MREMAP_MAYMOVE) == MAP_FAILED)
+		return errno;
+	return sbrk(4096) == (void *)-1 || sbrk(-4096) == (void *)-1 ? errno : 0;
+}
+static int act_sysinfo(void) { struct sysinfo facts; return result(sysinfo(&facts)); }
 static int act_random(void) { char octet; return result(getrandom(&octet, 1, 0)); }
 static int act_abort(void) { signal(SIGABRT, SIG_DFL); abort(); }
 
@@ -151,7 +165,8 @@ static const struct row {
 	{"read a file", act_read, 0}, {"bind for UDP, IPv4", act_udp4, 0}, {"bind for UDP, IPv6", act_udp6, 0},
 	{"listen, IPv4", act_tcp4, 0}, {"listen, IPv6", act_tcp6, 0}, {"a socket to notify with", act_notify, 0},
 	{"look into a map", act_lookup, EBADF}, {"walk a map", act_next_key, EBADF}, {"isatty", act_isatty, 0},
-	{"memory", act_memory, 0}, {"random octets", act_random, 0}, {"abort", act_abort, KILLED(SIGABRT)},
+	{"memory", act_memory, 0}, {"how much memory there is, for qsort", act_sysinfo, 0},
+	{"random octets", act_random, 0}, {"abort", act_abort, KILLED(SIGABRT)},
 
 	{"write a file", act_write, EPERM}, {"open to read and write", act_read_write, EPERM},
 	{"make a file", act_create, EPERM}, {"cut a file", act_truncate, EPERM}, {"a nameless file", act_temporary, EPERM},

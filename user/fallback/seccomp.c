@@ -37,7 +37,8 @@ static const int allowed[] = {
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
 	/* time, chance, who and where we are */
 	SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(getpid),
-	SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(sched_getaffinity), SCMP_SYS(rseq),
+	SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(sched_getaffinity), SCMP_SYS(sysinfo),
+	SCMP_SYS(rseq),
 	/* signals and the end */
 	SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
 	SCMP_SYS(exit), SCMP_SYS(exit_group),
@@ -114,6 +115,8 @@ int seccomp_confine(void)
 	if (!filter)
 		return -ENOMEM;
 	code = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (!code)
+		code = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
 	if (!code)
 		code = seccomp_syscall_priority(filter, SCMP_SYS(bpf), 255);
 	if (!code)

@@ -2,7 +2,8 @@
 /*
  * What a process that answers strangers may ask of the kernel, whatever they make of it: read files, look into its
  * tables, serve its sockets. A system call that is not on the list fails with EPERM, so that a newer libc cannot take the
- * service down; one that only an intruder makes kills the process.
+ * service down; one that only an intruder makes kills the process. Either is in the kernel's log, or
+ * auditd's, as type=1326 with the number of the call (`scmp_sys_resolver NUMBER` names it).
  */
 #ifndef ECSDNS_FALLBACK_SECCOMP_H
 #define ECSDNS_FALLBACK_SECCOMP_H

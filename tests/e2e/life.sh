@@ -252,6 +252,7 @@ confined()
 	check "SIGHUP reads a file again" await "secrets has been read again" "$scratch/log"
 	unfiltered
 	confined_take_over
+	other_users
 }
 
 # From one that has no rights any more, and once more from the one that took over.
@@ -270,6 +271,30 @@ confined_take_over()
 			"$(statuses CapEff) $(statuses Uid) $(statuses Seccomp)"
 		check "--take-over, $round: it answers" answers
 	done
+}
+
+# Sockets of two users cannot share an address, and nobody trusts a lesser one's.
+other_users()
+{
+	local old=$pid
+
+	start "$scratch/new" --take-over --workers 2
+	ended "--take-over by root from an unprivileged process" 1
+	contains "--take-over by root from an unprivileged process: is told" "$(cat "$scratch/new")" "not to be trusted; say its --user"
+	kill "$old"
+	await_end "$old"
+	start_ready --workers 2
+	old=$pid
+	start "$scratch/new" --take-over --user nobody --workers 3
+	ended "--take-over from root, with more workers than it has sockets" 1
+	contains "--take-over from root, with more workers than it has sockets: is told" "$(cat "$scratch/new")" "say --workers 2"
+	check "--take-over from root, with more workers than it has sockets: the old one answers" answers
+	start "$scratch/new" --take-over --user nobody --workers 2
+	check "--take-over from root by an unprivileged process" await "^<5>taken over from process $old" "$scratch/new"
+	echo "$pid" >"$run/fallback.pid"
+	await_end "$old"
+	same "--take-over from root by an unprivileged process: every worker has its sockets" 4 \
+		"$("$lab" server ss -Hlnu "sport = 53" | wc -l)"
 }
 
 # The flag for sanitizers and debuggers.

@@ -73,7 +73,8 @@ int control_connect(const char *path, uid_t owner)
 	code = control_judge(fd, owner, &process);
 	if (!code)
 		return fd;
-	log_error("--take-over: %s: process %d is of a user whose sockets are not to be trusted", path, process);
+	log_error("--take-over: %s: process %d is of a user whose sockets are not to be trusted; say its --user, or stop it "
+		  "instead", path, process);
 	close(fd);
 	return code;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "user/common/log.h"
@@ -140,24 +141,40 @@ static int take_expect(struct fallback *fallback, enum handover_kind kind, struc
 struct adopted {
 	uint8_t address[16];
 	int type;
+	int is_foreign;		/* another user's */
 };
 
-/* Each worker gets as many as the others of what there is on one address, or one less. */
-static unsigned int choose_worker(const struct adopted *before, size_t count, unsigned int workers)
+static unsigned int count_alike(const struct adopted *all, size_t count, const struct adopted *one)
 {
-	const struct adopted *this = before + count;
 	unsigned int alike = 0;
 
 	for (size_t i = 0; i < count; i++)
-		alike += this->type == before[i].type && !memcmp(this->address, before[i].address, sizeof(this->address));
-	return alike % workers;
+		alike += one->type == all[i].type && !memcmp(one->address, all[i].address, sizeof(one->address));
+	return alike;
+}
+
+/* Sockets of two users cannot share an address: a worker that got none would be without one for good. */
+static int check_owners(const struct fallback *fallback, const struct adopted *all, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		unsigned int alike = count_alike(all, count, &all[i]);
+
+		if (!all[i].is_foreign || alike >= fallback->crew.count)
+			continue;
+		log_error("--take-over: the sockets of process %d are another user's, besides which ours cannot open more; say "
+			  "--workers %u for this once, or stop the old one instead", fallback->take.process, alike);
+		return -EADDRINUSE;
+	}
+	return 0;
 }
 
 static int take_adopt_one(struct fallback *fallback, int fd, struct adopted *all, size_t number)
 {
 	struct adopted *this = &all[number];
+	unsigned int worker;
+	struct stat facts;
 	uint16_t port;
-	int code = socket_facts(fd, this->address, &port, &this->type);
+	int code = fstat(fd, &facts) ? -errno : socket_facts(fd, this->address, &port, &this->type);
 
 	if (code) {
 		log_error("--take-over: process %d offers what is no socket of a server", fallback->take.process);
@@ -168,8 +185,10 @@ static int take_adopt_one(struct fallback *fallback, int fd, struct adopted *all
 			  fallback->take.process, port, port);
 		return -EPROTO;
 	}
-	return worker_adopt(fallback->crew.workers[choose_worker(all, number, fallback->crew.count)], fd, this->address,
-			    this->type);
+	this->is_foreign = facts.st_uid != geteuid();
+	/* Each worker gets as many as the others of what there is on one address, or one less. */
+	worker = count_alike(all, number, this) % fallback->crew.count;
+	return worker_adopt(fallback->crew.workers[worker], fd, this->address, this->type);
 }
 
 int take_adopt(struct fallback *fallback)
@@ -184,6 +203,8 @@ int take_adopt(struct fallback *fallback)
 	taken -= code != 0 && taken;
 	take->count -= taken;
 	memmove(take->sockets, take->sockets + taken, take->count * sizeof(*take->sockets));
+	if (!code)
+		code = check_owners(fallback, all, taken);
 	if (!code)
 		log_info("%zu sockets taken over from process %d", taken, take->process);
 	free(all);

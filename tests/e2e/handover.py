@@ -181,6 +181,13 @@ def file(peer):
     peer.until(0)
 
 
+def crowd(peer):
+    """... sends more descriptors than there is room for."""
+    peer.until(HELLO)
+    peer.say(OFFER, count=0, fds=[listener.fileno()] * 3)
+    peer.until(0)
+
+
 def fewer(peer):
     """... sends fewer sockets than it says."""
     peer.until(HELLO)

@@ -721,9 +721,10 @@ hostile_takers()
 	same "hostile messages: no descriptor stays behind" "$before" "$(descriptors)"
 	check "hostile messages: it answers" answers
 	chmod 0666 "$ECSDNS_FALLBACK_SOCKET"
-	setpriv --reuid 65534 --regid 65534 --clear-groups tests/e2e/handover.py taker "$ECSDNS_FALLBACK_SOCKET" hello \
+	setpriv --reuid 65534 --regid 65534 --clear-groups tests/e2e/handover.py taker "$ECSDNS_FALLBACK_SOCKET" silent \
 		>"$scratch/hostile" 2>&1
 	check "another user cannot take over" await "neither ours nor root's" "$log"
+	contains "another user is told" "$(cat "$scratch/hostile")" "REFUSED version 1 count 0 only root and its own user may"
 	chmod 0600 "$ECSDNS_FALLBACK_SOCKET"
 	next_takes_over "it is there for the next" 3
 }

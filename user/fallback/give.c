@@ -48,6 +48,7 @@ void give_accept(struct fallback *fallback)
 		return;
 	if (control_judge(fd, -1, &process)) {
 		log_warning("process %d wants to take over, but is neither ours nor root's", process);
+		handover_refuse(fd, "only root and its own user may take over");
 		close(fd);
 		return;
 	}
@@ -166,14 +167,12 @@ static void give_leave(struct fallback *fallback)
  */
 static void give_back(struct fallback *fallback, const char *why)
 {
-	struct handover_message refusal = { .kind = HANDOVER_REFUSED }, last;
 	struct give *give = &fallback->give;
+	struct handover_message last;
 	size_t none;
 
-	if (why) {
-		snprintf(refusal.why, sizeof(refusal.why), "%s", why);
-		handover_send(give->peer, &refusal, NULL, 0);
-	}
+	if (why)
+		handover_refuse(give->peer, why);
 	shutdown(give->peer, SHUT_RDWR);
 	if (why && give->stage == GIVE_RELEASED && !handover_receive(give->peer, &last, NULL, 0, &none) &&
 	    last.kind == HANDOVER_SETTLED) {

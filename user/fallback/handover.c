@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #define _GNU_SOURCE /* MSG_CMSG_CLOEXEC */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,15 @@ int handover_send(int fd, const struct handover_message *message, const int *fds
 	return sendmsg(fd, &header, MSG_NOSIGNAL) == sizeof(copy) ? 0 : -errno;
 }
 
+void handover_refuse(int fd, const char *why)
+{
+	struct handover_message refusal = { .kind = HANDOVER_REFUSED };
+
+	snprintf(refusal.why, sizeof(refusal.why), "%s", why);
+	handover_send(fd, &refusal, NULL, 0);
+}
+
+/* How many came; those that there is no room for are closed. */
 static size_t take_rights(struct msghdr *header, int *fds, size_t room)
 {
 	struct cmsghdr *each;
@@ -48,8 +58,8 @@ static size_t take_rights(struct msghdr *header, int *fds, size_t room)
 			int fd;
 
 			memcpy(&fd, (char *)each + at, sizeof(fd));
-			if (count < room)
-				fds[count++] = fd;
+			if (count++ < room)
+				fds[count - 1] = fd;
 			else
 				close(fd);
 		}
@@ -78,6 +88,7 @@ int handover_receive(int fd, struct handover_message *message, int *fds, size_t 
 	union rights rights;
 	ssize_t octets;
 	int code, tries = 0;
+	size_t came;
 
 	if (room) {
 		header.msg_control = &rights;
@@ -90,8 +101,11 @@ int handover_receive(int fd, struct handover_message *message, int *fds, size_t 
 	} while (octets < 0 && errno == ECONNRESET && !tries++);
 	if (octets < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
-	*count = take_rights(&header, fds, room);
+	came = take_rights(&header, fds, room);
+	*count = came < room ? came : room;
 	code = octets ? judge(&header, octets, message) : -EPIPE;
+	if (!code && came > room)
+		code = -EMFILE;
 	while (code && *count)
 		close(fds[--*count]);
 	return code;

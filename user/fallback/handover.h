@@ -51,6 +51,8 @@ struct handover_message {
 
 /* Both fill in or judge magic and version; the first fills in the process. Descriptors in `fds` stay the sender's. 0 or -errno. */
 int handover_send(int fd, const struct handover_message *message, const int *fds, size_t count);
+/* Says REFUSED, if it gets there. */
+void handover_refuse(int fd, const char *why);
 
 /*
  * One message, with at most `room` descriptors, close-on-exec, which are the caller's; *count says how many. 0 or -errno:

@@ -14,6 +14,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 MAGIC, VERSION = 0x46534345, 1
 HELLO, OFFER, SOCKETS, READY, RELEASED, SETTLED, REFUSED = range(1, 8)
@@ -230,6 +231,7 @@ def takes_back(peer):
     peer.say(SOCKETS, count=len(fds), fds=fds)
     peer.until(READY)
     peer.say(RELEASED)
+    time.sleep(0.3)
     peer.say(REFUSED, why=b"too slow")
     peer.until(0)
 

@@ -379,8 +379,9 @@ time.sleep(20)' "${addresses[@]}" &
 	echo "$pid" >"$run/fallback.pid"
 	check "addresses that another program has: STATUS= says so" await "$pid STATUS=.* on 0 of 2 addresses" "$scratch/told"
 	contains "and the log" "$(cat "$scratch/log")" "cannot listen on 198.18.0.1:53: Address already in use; another program is there"
+	kill -HUP "$pid"
 	sleep 0.5
-	same "and it is not READY=1" "" "$(told | grep READY=1)"
+	same "and it is not READY=1, nor by a SIGHUP" "" "$(told | grep -E 'READY=1|RELOADING=1')"
 	kill $holder
 	wait $holder 2>/dev/null
 	await ANSWERED "$scratch/told"
@@ -655,19 +656,39 @@ bad_taker()
 
 interrupted()
 {
-	local flooder status=0 first second
+	local flooder status=0 before
 
+	before=$(descriptors)
 	load_flood --table "$scratch/table" --cookie --rate 5000 --seconds 100 >"$scratch/flood" 2>&1 &
 	flooder=$!
 	bad_taker "a new process that dies behind its first word" hello "it is gone"
 	bad_taker "a new process that dies with the sockets in its hands" offered "it is gone"
 	bad_taker "a new process that dies when only it would read them" released "it is gone"
 	bad_taker "a new process that hangs when only it would read them" hangs "it did not go on in time"
+	stopped_taker
 	end_load $flooder flood || status=$?
 	same "no query was lost by any" 0 $status
 	[ $status -eq 0 ] || note "$(<"$scratch/flood")"
+	same "no descriptor stays behind" "$before" "$(descriptors)"
 	two_at_once
 	old_one_killed
+}
+
+# SIGTERM while it serves on trial
+stopped_taker()
+{
+	local old=$pid lines
+
+	lines=$(wc -l <"$log")
+	start "$scratch/new" --take-over --workers 3
+	await "answers with" "$scratch/new"
+	kill "$pid"
+	ended "a new process that is told to stop while on trial" 0
+	contains "a new process that is told to stop while on trial: gives back" "$(cat "$scratch/new")" "process $old goes on"
+	contains "a new process that is told to stop while on trial: the old one goes on" "$(tail -n +$((lines + 1)) "$log")" \
+		"process $pid does not take over: it is gone; going on"
+	pid=$old
+	check "a new process that is told to stop while on trial: the old one answers" answers
 }
 
 two_at_once()
@@ -745,6 +766,33 @@ bad_giver()
 	wait $giver 2>/dev/null
 }
 
+# And what systemd hears meanwhile.
+never_settled()
+{
+	local notified
+
+	rm -f "$scratch/notify" "$scratch/told"
+	"$lab" server tests/e2e/notified.py "$scratch/notify" "$scratch/told" 198.18.0.1 $text &
+	notified=$!
+	await_file "$scratch/notify"
+	NOTIFY_SOCKET=$scratch/notify bad_giver "an old process that takes its sockets back" takes_back 1 \
+		"takes its sockets back: too slow; ending"
+	same "an old process that takes its sockets back: the new one never was READY=1" STOPPING=1 \
+		"$(told | grep -oE '(READY|STOPPING)=1' | xargs)"
+	: >"$scratch/told"
+	log=$scratch/log
+	NOTIFY_SOCKET=$scratch/notify start "$scratch/log" --take-over
+	check "READY=1 when the take-over is settled" await READY=1 "$scratch/told"
+	contains "READY=1 when the take-over is settled: not before" "$(cat "$scratch/log")" "taken over from process $old"
+	contains "READY=1 when the take-over is settled: with MAINPID" "$(told)" "$pid MAINPID=$pid"
+	await_end "$old"
+	await ANSWERED "$scratch/told"
+	old=$pid
+	echo "$pid" >"$run/fallback.pid"
+	kill $notified
+	wait $notified 2>/dev/null
+}
+
 hostile_givers()
 {
 	local old=$pid giver as=()
@@ -753,9 +801,11 @@ hostile_givers()
 	bad_giver "an old process of another version" newer 1 "speaks version 2 of the hand-over, this program version 1"
 	bad_giver "an old process that talks nonsense" garbage 1 "Protocol error"
 	bad_giver "an old process that offers a file" file 1 "offers what is no socket of a server"
+	bad_giver "an old process that sends more than there is room for" crowd 1 "Too many open files"
+	bad_giver "an old process that sends fewer sockets than it says" fewer 1 "2 of 4 sockets arrived"
 	bad_giver "an old process on another port" other_port 1 "say --port 5400"
 	bad_giver "an old process that dies early" early 1 "has ended"
-	bad_giver "an old process that takes its sockets back" takes_back 1 "takes its sockets back: too slow; ending"
+	never_settled
 	as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 	chmod 0777 "$run"
 	bad_giver "an old process of another user" refuses 1 "whose sockets are not to be trusted"

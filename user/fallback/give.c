@@ -156,9 +156,7 @@ static void give_leave(struct fallback *fallback)
 	give_close(give);
 	close(give->listener);
 	give->listener = -1;
-	__atomic_store_n(&fallback->policy.is_leaving, 1, __ATOMIC_RELAXED);
-	notify_stopping(text);
-	crew_order(&fallback->crew, WORKER_LEAVE);
+	fallback_leave(fallback, WORKER_LEAVE, text);
 }
 
 /*

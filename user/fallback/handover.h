@@ -15,8 +15,9 @@
  *	SETTLED			->
  *						workers finish their connections and end
  *
- * If either dies at any point, the other finds the end of the connection and goes on with the sockets, which both have
- * until SETTLED. At no time do both read, so none dies with queries in its hands while the other looks on.
+ * If either ends at any point, the other finds the end of the connection and goes on with the sockets, which both have
+ * until SETTLED. At no time do both read, so none dies with queries in its hands while the other looks on. A new process
+ * that is told to stop while on trial closes the connection when its workers have answered what they read.
  */
 #ifndef ECSDNS_FALLBACK_HANDOVER_H
 #define ECSDNS_FALLBACK_HANDOVER_H

@@ -38,12 +38,15 @@ void notify_look(struct fallback *fallback)
 	tell_alive(fallback);
 }
 
-/* An address that another program holds does not keep the others from being answered: the status names it. */
+/*
+ * An address that another program holds does not keep the others from being answered: the status names it. Before a
+ * take-over has been settled we may still have to give back what we serve.
+ */
 static void tell_ready(struct fallback *fallback)
 {
 	struct crew_addresses addresses = crew_addresses(&fallback->crew);
 
-	if (fallback->notify.is_ready || !crew_has_done(&fallback->crew, WORKER_SERVE) ||
+	if (fallback->notify.is_ready || fallback->take.peer >= 0 || !crew_has_done(&fallback->crew, WORKER_SERVE) ||
 	    (addresses.wanted && !addresses.some))
 		return;
 	fallback->notify.is_ready = 1;
@@ -83,20 +86,24 @@ static void tell_alive(struct fallback *fallback)
 	crew_wake(&fallback->crew);
 }
 
-void notify_reloading(void)
+void notify_reloading(const struct notify *notify)
 {
 	struct timespec now;
 
+	if (!notify->is_ready)
+		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
-void notify_reloaded(void)
+void notify_reloaded(const struct notify *notify)
 {
-	sd_notify(0, "READY=1");
+	if (notify->is_ready)
+		sd_notify(0, "READY=1");
 }
 
-void notify_stopping(const char *status)
+void notify_stopping(struct notify *notify, const char *status)
 {
+	notify->is_ready = 0;
 	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
 }

@@ -13,7 +13,7 @@ struct fallback;
 #define NOTIFY_STATUS_OCTETS 256
 
 struct notify {
-	int is_ready;				/* told */
+	int is_ready;				/* told, and not yet that we stop */
 	char status[NOTIFY_STATUS_OCTETS];	/* as it was told last */
 	int64_t watch_every;			/* milliseconds between two looks at the workers; 0: nobody waits for them */
 	int64_t watch_at;			/* the next one */
@@ -24,10 +24,10 @@ void notify_init(struct notify *notify);
 /* Tells what there is to tell; call it whenever something may have changed, and at notify->watch_at. */
 void notify_look(struct fallback *fallback);
 
-/* Around the work of a SIGHUP. */
-void notify_reloading(void);
-void notify_reloaded(void);
+/* Around the work of a SIGHUP; to be ready behind it is said only if we were. */
+void notify_reloading(const struct notify *notify);
+void notify_reloaded(const struct notify *notify);
 
-void notify_stopping(const char *status);
+void notify_stopping(struct notify *notify, const char *status);
 
 #endif

@@ -116,10 +116,17 @@ static void take_news(const struct fallback *fallback)
 
 static void reload(struct fallback *fallback)
 {
-	notify_reloading();
+	notify_reloading(&fallback->notify);
 	if (fallback->arguments.cookie_secrets && !fallback_read_cookies(fallback))
 		log_notice("%s has been read again", fallback->arguments.cookie_secrets);
-	notify_reloaded();
+	notify_reloaded(&fallback->notify);
+}
+
+void fallback_leave(struct fallback *fallback, enum worker_order order, const char *status)
+{
+	__atomic_store_n(&fallback->policy.is_leaving, 1, __ATOMIC_RELAXED);
+	notify_stopping(&fallback->notify, status);
+	crew_order(&fallback->crew, order);
 }
 
 static void stop(struct fallback *fallback, int number)
@@ -127,12 +134,9 @@ static void stop(struct fallback *fallback, int number)
 	if (fallback->stop_by)
 		return;
 	log_info("stopping: %s", strsignal(number));
-	notify_stopping("answering what has arrived");
 	fallback->stop_by = clock_ms() + STOP_MS;
-	take_stop(fallback);
 	give_stop(fallback);
-	__atomic_store_n(&fallback->policy.is_leaving, 1, __ATOMIC_RELAXED);
-	crew_order(&fallback->crew, WORKER_STOP);
+	fallback_leave(fallback, WORKER_STOP, "answering what has arrived");
 }
 
 static void take_signal(struct fallback *fallback)

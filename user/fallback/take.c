@@ -233,19 +233,38 @@ void take_hear(struct fallback *fallback)
 	size_t none;
 	int code = handover_receive(fallback->take.peer, &message, NULL, 0, &none);
 
-	if (code == -EPIPE)
+	if (code == -EAGAIN)
+		return;
+	if (fallback->stop_by)
+		take_end(&fallback->take);
+	else if (code == -EPIPE)
 		take_settled(fallback);
 	else if (!code && message.kind == HANDOVER_REFUSED)
 		take_back(fallback, message.why);
-	else if (code != -EAGAIN)
+	else
 		take_back(fallback, "it says what makes no sense");
+}
+
+/* As soon as none of ours reads. */
+static void take_give_back(struct fallback *fallback)
+{
+	if (!crew_has_done(&fallback->crew, WORKER_STOP))
+		return;
+	log_notice("stopping before the take-over was settled: process %d goes on", fallback->take.process);
+	take_end(&fallback->take);
 }
 
 void take_look(struct fallback *fallback)
 {
 	struct take *take = &fallback->take;
 
-	if (take->peer < 0 || clock_ms() < take->settle_at || !crew_has_done(&fallback->crew, WORKER_SERVE))
+	if (take->peer < 0)
+		return;
+	if (fallback->stop_by) {
+		take_give_back(fallback);
+		return;
+	}
+	if (clock_ms() < take->settle_at || !crew_has_done(&fallback->crew, WORKER_SERVE))
 		return;
 	if (take_say(take, HANDOVER_SETTLED))
 		take_hear(fallback);	/* it has closed: by its end, or with a word why */
@@ -273,15 +292,7 @@ static void take_back(struct fallback *fallback, const char *why)
 	log_error("process %d takes its sockets back: %s; ending", fallback->take.process, why);
 	take_end(&fallback->take);
 	fallback->has_failed = 1;
-	crew_order(&fallback->crew, WORKER_LEAVE);
-}
-
-void take_stop(struct fallback *fallback)
-{
-	if (fallback->take.peer < 0)
-		return;
-	take_say(&fallback->take, HANDOVER_SETTLED);
-	take_end(&fallback->take);
+	fallback_leave(fallback, WORKER_LEAVE, "the process before takes its sockets back");
 }
 
 void take_end(struct take *take)

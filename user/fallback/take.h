@@ -30,12 +30,12 @@ int take_adopt(struct fallback *fallback);
 /* Returns when nobody else reads the sockets any more. 0 or -errno after a line in the log. */
 int take_release(struct fallback *fallback);
 
-/* From the moment that our workers serve: the old process has something to say, or the trial may be over. */
+/*
+ * From the moment that our workers serve: the old process has something to say, or the trial may be over. If we are told
+ * to stop before it is, the old one goes on.
+ */
 void take_hear(struct fallback *fallback);
 void take_look(struct fallback *fallback);
-
-/* We are to stop: the old process does not take back what it had. */
-void take_stop(struct fallback *fallback);
 
 /* Closes what is left of a take-over that failed. */
 void take_end(struct take *take);

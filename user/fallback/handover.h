@@ -11,7 +11,7 @@
  *	READY			->
  *						workers rest: none reads a socket
  *			<-		RELEASED
- *	workers serve, for a moment on trial
+ *	workers serve and hold, for a moment on trial
  *	SETTLED			->
  *						workers finish their connections and end
  *

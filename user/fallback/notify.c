@@ -31,22 +31,20 @@ void notify_init(struct notify *notify)
 
 void notify_look(struct fallback *fallback)
 {
-	if (!fallback->policy.is_leaving) {
+	/* On trial we may still have to give back what we serve. */
+	if (!fallback->policy.is_leaving && fallback->take.peer < 0) {
 		tell_status(fallback);
 		tell_ready(fallback);
 	}
 	tell_alive(fallback);
 }
 
-/*
- * An address that another program holds does not keep the others from being answered: the status names it. Before a
- * take-over has been settled we may still have to give back what we serve.
- */
+/* An address that another program holds does not keep the others from being answered: the status names it. */
 static void tell_ready(struct fallback *fallback)
 {
 	struct crew_addresses addresses = crew_addresses(&fallback->crew);
 
-	if (fallback->notify.is_ready || fallback->take.peer >= 0 || !crew_has_done(&fallback->crew, WORKER_SERVE) ||
+	if (fallback->notify.is_ready || !crew_has_done(&fallback->crew, WORKER_SERVE) ||
 	    (addresses.wanted && !addresses.some))
 		return;
 	fallback->notify.is_ready = 1;

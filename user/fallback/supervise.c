@@ -57,7 +57,8 @@ static void take_events(struct fallback *fallback)
 int supervise(struct fallback *fallback)
 {
 	notify_init(&fallback->notify);
-	crew_order(&fallback->crew, WORKER_SERVE);
+	/* On trial we open nothing that would be lost if the old process went on. */
+	crew_order(&fallback->crew, fallback->take.peer >= 0 ? WORKER_HOLD : WORKER_SERVE);
 	while (!crew_has_done(&fallback->crew, WORKER_ENDED)) {
 		if (fallback->stop_by && clock_ms() >= fallback->stop_by) {
 			log_error("a worker does not stop; ending without it");

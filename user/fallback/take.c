@@ -264,7 +264,7 @@ void take_look(struct fallback *fallback)
 		take_give_back(fallback);
 		return;
 	}
-	if (clock_ms() < take->settle_at || !crew_has_done(&fallback->crew, WORKER_SERVE))
+	if (clock_ms() < take->settle_at || !crew_has_done(&fallback->crew, WORKER_HOLD))
 		return;
 	if (take_say(take, HANDOVER_SETTLED))
 		take_hear(fallback);	/* it has closed: by its end, or with a word why */
@@ -283,6 +283,7 @@ static void take_settled(struct fallback *fallback)
 		log_warning("the control socket: %s", strerror(errno));
 	fallback->give.listener = take->control;
 	take->control = -1;
+	crew_order(&fallback->crew, WORKER_SERVE);
 	log_notice("taken over from process %d", take->process);
 }
 

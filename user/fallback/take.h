@@ -31,7 +31,7 @@ int take_adopt(struct fallback *fallback);
 int take_release(struct fallback *fallback);
 
 /*
- * From the moment that our workers serve: the old process has something to say, or the trial may be over. If we are told
+ * From the moment that our workers read: the old process has something to say, or the trial may be over. If we are told
  * to stop before it is, the old one goes on.
  */
 void take_hear(struct fallback *fallback);

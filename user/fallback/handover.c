@@ -105,7 +105,7 @@ int handover_receive(int fd, struct handover_message *message, int *fds, size_t 
 	*count = came < room ? came : room;
 	code = octets ? judge(&header, octets, message) : -EPIPE;
 	if (!code && came > room)
-		code = -EMFILE;
+		code = -EPROTO;
 	while (code && *count)
 		close(fds[--*count]);
 	return code;

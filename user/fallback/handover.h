@@ -57,8 +57,8 @@ void handover_refuse(int fd, const char *why);
 
 /*
  * One message, with at most `room` descriptors, close-on-exec, which are the caller's; *count says how many. 0 or -errno:
- * -EPIPE the other end has closed, -EAGAIN, -EPROTONOSUPPORT another version, told in `message`, -EPROTO no such message,
- * -EMFILE more descriptors than there is room for.
+ * -EPIPE the other end has closed, -EAGAIN, -EPROTONOSUPPORT another version, told in `message`, -EPROTO no such message or
+ * more descriptors than there is room for, -EMFILE more than the process may have open.
  */
 int handover_receive(int fd, struct handover_message *message, int *fds, size_t room, size_t *count);
 

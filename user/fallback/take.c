@@ -48,8 +48,8 @@ static int take_some(struct fallback *fallback, size_t expected)
 	take->count += got;
 	if (got && got == message.count)
 		return 0;
-	log_error("--take-over: %zu of %u sockets arrived; has this process a lower limit of open files?", got, message.count);
-	return -EMFILE;
+	log_error("--take-over: %zu of %u sockets arrived", got, message.count);
+	return -EPROTO;
 }
 
 int take_sockets(struct fallback *fallback)
@@ -111,6 +111,10 @@ static void take_tell(pid_t process, int code, const struct handover_message *me
 		break;
 	case -EPIPE:
 		log_warning("--take-over: process %d has ended", process);
+		break;
+	case -EMFILE:
+		log_error("--take-over: process %d has more sockets than this one may have files open (ulimit -n, "
+			  "LimitNOFILE=)", process);
 		break;
 	case -ECONNREFUSED:
 		log_error("--take-over: process %d refuses and goes on: %s", process, message->why);

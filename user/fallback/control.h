@@ -17,7 +17,10 @@
  */
 int control_listen(const char *path, uid_t owner);
 
-/* Connects to whoever runs, as the user we are now. The descriptor, or -ENOENT: nobody does; other -errno after a line in the log. */
+/*
+ * Connects to whoever runs, as the user we are now. The descriptor, or -ENOENT: nobody does; other -errno after a line in
+ * the log.
+ */
 int control_connect(const char *path, uid_t owner);
 
 /* The process at the other end: 0 if it runs as root, as us or as `user` (-1: nobody else), or -EACCES. */

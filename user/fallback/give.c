@@ -14,13 +14,17 @@
 #include "user/fallback/give.h"
 #include "user/fallback/handover.h"
 
-/* A new process connects while it has the right to, and loads its zones before it says HELLO. */
-#define GREETING_MS 60000
+/* How long each stage may take. */
+static const int stage_ms[] = {
+	[GIVE_GREETING] = 60000,	/* a new process connects while it has the right to, and loads its zones before HELLO */
+	[GIVE_HOLDING] = 5000,
+	[GIVE_OFFERED] = 5000,
+	[GIVE_RESTING] = 5000,
+	[GIVE_RELEASED] = 1500,		/* it settles after TRIAL_MS of take.c; if it hangs, queries wait for so long */
+};
+
 /* One that has been silent for so long makes way for the next. */
 #define PATIENCE_MS 5000
-#define STAGE_MS 5000
-/* Until the new one has settled, which takes TRIAL_MS of take.c. If it hangs, queries wait for so long. */
-#define RELEASED_MS 1500
 
 static void give_offer(struct fallback *fallback);
 static void give_leave(struct fallback *fallback);
@@ -29,13 +33,15 @@ static void give_back(struct fallback *fallback, const char *why);
 static void give_enter(struct give *give, enum give_stage stage)
 {
 	give->stage = stage;
-	give->until = clock_ms() + (stage == GIVE_GREETING ? GREETING_MS : stage == GIVE_RELEASED ? RELEASED_MS : STAGE_MS);
+	give->until = clock_ms() + stage_ms[stage];
 }
 
 int give_is_free(const struct give *give)
 {
+	int64_t silent_from = give->until - stage_ms[GIVE_GREETING];
+
 	return give->listener >= 0 &&
-	       (give->peer < 0 || (give->stage == GIVE_GREETING && clock_ms() >= give->until - GREETING_MS + PATIENCE_MS));
+	       (give->peer < 0 || (give->stage == GIVE_GREETING && clock_ms() >= silent_from + PATIENCE_MS));
 }
 
 void give_accept(struct fallback *fallback)
@@ -102,8 +108,9 @@ void give_look(struct fallback *fallback)
 		if (handover_send(give->peer, &(struct handover_message){ .kind = HANDOVER_RELEASED }, NULL, 0))
 			give_back(fallback, NULL);
 	} else if (clock_ms() >= give->until) {
-		give_back(fallback, give->stage == GIVE_HOLDING || give->stage == GIVE_RESTING ? "a worker of ours does not answer" :
-			  "it did not go on in time");
+		int is_ours = give->stage == GIVE_HOLDING || give->stage == GIVE_RESTING;
+
+		give_back(fallback, is_ours ? "a worker of ours does not answer" : "it did not go on in time");
 	}
 }
 

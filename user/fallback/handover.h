@@ -50,7 +50,10 @@ struct handover_message {
 	char why[236];		/* text */
 };
 
-/* Both fill in or judge magic and version; the first fills in the process. Descriptors in `fds` stay the sender's. 0 or -errno. */
+/*
+ * Both fill in or judge magic and version; the first fills in the process. Descriptors in `fds` stay the sender's. 0 or
+ * -errno.
+ */
 int handover_send(int fd, const struct handover_message *message, const int *fds, size_t count);
 /* Says REFUSED, if it gets there. */
 void handover_refuse(int fd, const char *why);

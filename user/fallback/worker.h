@@ -31,7 +31,8 @@ int worker_start(struct generations *generations, const struct policy *policy, u
 
 /* One thread gives orders and asks for them. */
 void worker_order(struct worker *worker, enum worker_order order);
-int worker_has_done(const struct worker *worker, enum worker_order order);	/* the last order, which is this one; or has it ended? */
+/* Has it carried out the last order, which was this one? One that has ended has done whatever it was asked for. */
+int worker_has_done(const struct worker *worker, enum worker_order order);
 
 /* What follows may be called by any thread. */
 uint32_t worker_rounds(const struct worker *worker);		/* moves whenever its loop does */

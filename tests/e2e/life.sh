@@ -380,12 +380,13 @@ held_addresses()
 
 	"$lab" server python3 -c '
 import socket, sys, time
-held = [socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) for address in sys.argv[1:]]
-for each, address in zip(held, sys.argv[1:]):
+held = [socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) for address in sys.argv[2:]]
+for each, address in zip(held, sys.argv[2:]):
     each.bind((address, 53))
-time.sleep(20)' "${addresses[@]}" &
+open(sys.argv[1], "w")
+time.sleep(20)' "$scratch/held" "${addresses[@]}" &
 	holder=$!
-	sleep 0.5
+	await_file "$scratch/held"
 	NOTIFY_SOCKET=$scratch/notify WATCHDOG_USEC=800000 start "$scratch/log" --workers 4
 	echo "$pid" >"$run/fallback.pid"
 	check "addresses that another program has: STATUS= says so" await "$pid STATUS=.* on 0 of 2 addresses" "$scratch/told"

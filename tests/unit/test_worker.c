@@ -111,7 +111,7 @@ static void the_same_again(void **state)
 static void one_after_the_other(void **state)
 {
 	static const enum worker_order orders[] = {
-		WORKER_SERVE, WORKER_HOLD, WORKER_REST, WORKER_SERVE, WORKER_HOLD, WORKER_SERVE, WORKER_REST, WORKER_REST,
+		WORKER_SERVE, WORKER_HOLD, WORKER_SERVE, WORKER_HOLD, WORKER_HOLD, WORKER_SERVE, WORKER_SERVE,
 	};
 
 	(void)state;

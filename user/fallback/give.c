@@ -19,13 +19,13 @@ static const int stage_ms[] = {
 	[GIVE_GREETING] = 60000,	/* a new process connects while it has the right to, and loads its zones before HELLO */
 	[GIVE_HOLDING] = 5000,
 	[GIVE_OFFERED] = 5000,
-	[GIVE_RESTING] = 5000,
-	[GIVE_RELEASED] = 1500,		/* it settles after TRIAL_MS of take.c; if it hangs, queries wait for so long */
+	[GIVE_RELEASED] = 1500,		/* it settles after TRIAL_MS of take.c */
 };
 
 /* One that has been silent for so long makes way for the next. */
 #define PATIENCE_MS 5000
 
+static void give_release(struct fallback *fallback);
 static void give_offer(struct fallback *fallback);
 static void give_leave(struct fallback *fallback);
 static void give_back(struct fallback *fallback, const char *why);
@@ -89,10 +89,20 @@ void give_hear(struct fallback *fallback)
 		give_back(fallback, "it says what makes no sense at this point");
 	else if (give->stage == GIVE_RELEASED)
 		give_leave(fallback);
+	else if (give->stage == GIVE_OFFERED)
+		give_release(fallback);
 	else {
-		crew_order(&fallback->crew, give->stage == GIVE_GREETING ? WORKER_HOLD : WORKER_REST);
-		give_enter(give, give->stage == GIVE_GREETING ? GIVE_HOLDING : GIVE_RESTING);
+		crew_order(&fallback->crew, WORKER_HOLD);
+		give_enter(give, GIVE_HOLDING);
 	}
+}
+
+/* From here on both serve. */
+static void give_release(struct fallback *fallback)
+{
+	give_enter(&fallback->give, GIVE_RELEASED);
+	if (handover_send(fallback->give.peer, &(struct handover_message){ .kind = HANDOVER_RELEASED }, NULL, 0))
+		give_back(fallback, NULL);
 }
 
 void give_look(struct fallback *fallback)
@@ -103,14 +113,8 @@ void give_look(struct fallback *fallback)
 		return;
 	if (give->stage == GIVE_HOLDING && crew_has_done(&fallback->crew, WORKER_HOLD)) {
 		give_offer(fallback);
-	} else if (give->stage == GIVE_RESTING && crew_has_done(&fallback->crew, WORKER_REST)) {
-		give_enter(give, GIVE_RELEASED);
-		if (handover_send(give->peer, &(struct handover_message){ .kind = HANDOVER_RELEASED }, NULL, 0))
-			give_back(fallback, NULL);
 	} else if (clock_ms() >= give->until) {
-		int is_ours = give->stage == GIVE_HOLDING || give->stage == GIVE_RESTING;
-
-		give_back(fallback, is_ours ? "a worker of ours does not answer" : "it did not go on in time");
+		give_back(fallback, give->stage == GIVE_HOLDING ? "a worker of ours does not answer" : "it did not go on in time");
 	}
 }
 

@@ -18,7 +18,6 @@ struct give {
 		GIVE_GREETING,	/* until HELLO */
 		GIVE_HOLDING,	/* until all workers hold */
 		GIVE_OFFERED,	/* until READY */
-		GIVE_RESTING,	/* until all workers rest */
 		GIVE_RELEASED,	/* until SETTLED */
 	} stage;
 	int64_t until;		/* then the stage has to be over */

@@ -9,15 +9,14 @@
  *			<-		OFFER, SOCKETS, SOCKETS ...
  *	workers are ready, none reads yet
  *	READY			->
- *						workers rest: none reads a socket
  *			<-		RELEASED
- *	workers serve and hold, for a moment on trial
+ *	workers serve and hold, for a moment on trial; both processes answer
  *	SETTLED			->
  *						workers finish their connections and end
  *
  * If either ends at any point, the other finds the end of the connection and goes on with the sockets, which both have
- * until SETTLED. At no time do both read, so none dies with queries in its hands while the other looks on. A new process
- * that is told to stop while on trial closes the connection when its workers have answered what they read.
+ * until SETTLED. At no time does nobody read them: a new process that hangs while on trial takes along only what it has read.
+ * One that is told to stop then closes the connection when its workers have answered that.
  */
 #ifndef ECSDNS_FALLBACK_HANDOVER_H
 #define ECSDNS_FALLBACK_HANDOVER_H

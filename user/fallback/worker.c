@@ -250,8 +250,6 @@ static void worker_turn(struct worker *worker, enum worker_order order)
 	worker->state = order;
 	if (looks && !looked && worker_watch(worker, worker->endpoints.epoll, NULL))
 		log_error("a worker cannot look at its sockets: %s", strerror(errno));
-	if (looked && !looks)
-		epoll_ctl(worker->epoll, EPOLL_CTL_DEL, worker->endpoints.epoll, NULL);
 	if (order == WORKER_LEAVE) {
 		endpoints_free(&worker->endpoints);
 		worker->until = clock_ms() + LEAVE_MS;

@@ -14,7 +14,6 @@ enum worker_order {
 	WORKER_WAIT,	/* look at no socket yet */
 	WORKER_SERVE,	/* the addresses of the live generation */
 	WORKER_HOLD,	/* serve, but open and close nothing: another process has the sockets, too */
-	WORKER_REST,	/* look at no socket; serve the connections there are */
 	WORKER_LEAVE,	/* the sockets are somebody else's now: serve the connections until they end, and end */
 	WORKER_STOP,	/* answer what waits, finish what was read from connections, and end */
 	WORKER_ENDED,	/* nobody orders this */

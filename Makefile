@@ -7,6 +7,7 @@
 #   sudo make check   install what is missing, build, run every test of CI
 #   sudo make check-long   the large counts
 #   sudo make ratio   answers of the driver a second, beside what a bare reflector does (tests/bench/ratio.sh)
+#   sudo make servers answers of the fallback a second, beside gdnsd and NSD (tests/bench/servers.sh)
 #   make packages     install the Debian packages of packaging/packages.txt; test-packages: those of the tests, too
 #   make lint         warnings of gcc, clang 14 and clang 19, as errors
 #   make clean        remove build/
@@ -35,7 +36,7 @@ BPF_CFLAGS := -target bpf -O2 -g $(WARNINGS) -I. -I/usr/include/$(shell uname -m
 
 PROGRAMS := ecsdns-loader ecsdns-controller ecsdns-fallback ecsctl
 
-.PHONY: all packages test-packages demo check check-long ratio lint clean help
+.PHONY: all packages test-packages demo check check-long ratio servers lint clean help
 all: $(PROGRAMS:%=$(OBJ)/%)
 
 # -- the XDP program ---------------------------------------------------------------------------------------------------
@@ -168,6 +169,10 @@ tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD
 ratio: test-packages
 	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o $(BUILD)/load
 	@tests/bench/ratio.sh
+
+servers: test-packages
+	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o $(BUILD)/load
+	@tests/bench/servers.sh
 
 # Everything, with every compiler that is supported, warnings as errors.
 lint:

@@ -55,6 +55,7 @@ in_turn()
 in_server()
 {
 	$lab server setpriv --pdeathsig KILL "$@" >>"$scratch/log" 2>&1 </dev/null &
+	disown
 }
 
 # The scenario of examples/japan.yaml.

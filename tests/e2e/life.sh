@@ -250,6 +250,7 @@ confined()
 	openssl rand -hex 16 >"$run/secrets"
 	kill -HUP "$pid"
 	check "SIGHUP reads a file again" await "secrets has been read again" "$scratch/log"
+	contains "more connections than files may be open: is told" "$(few_for_connections)" "1000 files may be open, but 1024"
 	unfiltered
 	confined_take_over
 	other_users
@@ -306,6 +307,13 @@ few_files()
 	files=$(find "/proc/$1/fd" -type l | wc -l)
 	ulimit -n $((files - 8))
 	timeout 5 ip netns exec "ecsdns-$LAB-server" ecsdns-fallback "${options[@]}" --take-over 2>&1
+}
+
+# 1,024 connections, the default, need more than 1,000 files.
+few_for_connections()
+{
+	ulimit -n 1000
+	timeout 2 ip netns exec "ecsdns-$LAB-server" ecsdns-fallback "${options[@]}" --port 5399 --control "$run/second.sock" 2>&1
 }
 
 # The flag for sanitizers and debuggers.

@@ -21,6 +21,8 @@
 #include "user/fallback/seccomp.h"
 #include "user/fallback/supervise.h"
 
+#define DESCRIPTORS_BESIDES 256
+
 static int take_signals(struct fallback *fallback);
 static int fallback_open(struct fallback *fallback);
 static int fallback_start(struct fallback *fallback);
@@ -123,15 +125,23 @@ static int fallback_open(struct fallback *fallback)
 	return code;
 }
 
-/* As many descriptors as all connections of all workers take, if we may. */
-static void raise_descriptors(void)
+/*
+ * As many descriptors as all connections of all workers take, if we may. Besides there are two sockets for each address and
+ * worker, the tables, and files while zones load.
+ */
+static void raise_descriptors(const struct arguments *arguments)
 {
+	unsigned long need = arguments->tcp_connections + DESCRIPTORS_BESIDES;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_max < need)
+		log_warning("%lu files may be open, but %u TCP connections may need %lu: when they run out the idlest connection is closed "
+			    "for the next; raise `ulimit -n` (LimitNOFILE=) or lower --tcp-connections", (unsigned long)limit.rlim_max,
+			    arguments->tcp_connections, need);
 }
 
 /* In the thread that watches the generation. */
@@ -203,7 +213,7 @@ static int fallback_start(struct fallback *fallback)
 	const struct arguments *arguments = &fallback->arguments;
 	int code;
 
-	raise_descriptors();
+	raise_descriptors(arguments);
 	fallback->policy.tcp_idle_ms = arguments->tcp_idle * 1000;
 	fallback->policy.identity = arguments->identity;
 	fallback->policy.version = arguments->version;

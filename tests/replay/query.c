@@ -16,9 +16,11 @@
 #define PLAIN_PORT 5353
 #define TYPE_IXFR 251
 #define TYPE_AXFR 252
+/* One query in so many is of make_sweep(): with a million, all sizes are. */
+#define SWEEP_EVERY 8
 enum { NOERROR = 0, NOTIMP = 4, REFUSED = 5, BADVERS = 16 };
 
-static void make_ends(struct asked *asked, uint64_t *random);
+static void make_ends(struct asked *asked, int may_tcp, uint64_t *random);
 static void make_header(struct asked *asked, uint64_t *random);
 static void make_question(struct asked *asked, uint64_t *random);
 static void make_opt(struct asked *asked, uint16_t size, uint64_t *random);
@@ -34,24 +36,44 @@ uint64_t query_random(uint64_t seed, uint64_t number)
 	return siphash_three(key, number, 0, 0) | 1;
 }
 
-void query_make(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number)
+/* The plainest question to a service, with every size in turn: those that are drawn would leave some out. */
+static void make_sweep(struct asked *asked, uint64_t number, uint64_t *random)
+{
+	const struct target *target = &asked->targets->services[0];
+
+	asked->target = target;
+	put_header(asked, ask_random(random), HEADER_RD);
+	put_question(asked, target->type_count ? target->types[0] : TYPE_AAAA, CLASS_IN);
+	put_opt(asked, number, 0, 0, 0);
+	classify(asked);
+}
+
+static void make_drawn(struct asked *asked, uint16_t size, uint64_t *random)
 {
 	static const uint16_t edges[] = { 0, 1, 511, 512, 513, 1231, 1232, 1233, 1472, 4096, 65535 };
+
+	if (one_in(random, 8))
+		size = edges[below(random, sizeof(edges) / sizeof(edges[0]))];
+	make_header(asked, random);
+	make_question(asked, random);
+	if (!one_in(random, 8))
+		make_opt(asked, size, random);
+	classify(asked);
+	if (one_in(random, 8))
+		query_damage(asked, random);
+}
+
+void query_make(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number)
+{
 	uint64_t random = query_random(seed, number);
-	uint16_t size = number * 40503 + seed;	/* by odd steps through all there are */
 
 	memset(asked, 0, sizeof(*asked));
 	asked->targets = targets;
-	if (one_in(&random, 8))
-		size = edges[below(&random, sizeof(edges) / sizeof(edges[0]))];
-	make_ends(asked, &random);
-	make_header(asked, &random);
-	make_question(asked, &random);
-	if (!one_in(&random, 8))
-		make_opt(asked, size, &random);
-	classify(asked);
-	if (one_in(&random, 8))
-		query_damage(asked, &random);
+	make_ends(asked, number % SWEEP_EVERY, &random);
+	if (number % SWEEP_EVERY)
+		make_drawn(asked, number * 40503 + seed, &random);	/* by odd steps */
+	else
+		make_sweep(asked, number / SWEEP_EVERY, &random);
 }
 
 void query_plain(struct asked *asked, const struct plain *plain)
@@ -80,7 +102,7 @@ void query_plain(struct asked *asked, const struct plain *plain)
 /* -- who asks -- */
 
 /* Clients of 198.18.8/24 and fd00:ec5:8::/48 are not trusted, those of .7 and :7: have a region of their own. */
-static void make_ends(struct asked *asked, uint64_t *random)
+static void make_ends(struct asked *asked, int may_tcp, uint64_t *random)
 {
 	uint32_t net = below(random, 10);
 	struct ends *ends = &asked->ends;
@@ -88,7 +110,7 @@ static void make_ends(struct asked *asked, uint64_t *random)
 
 	ends->version = one_in(random, 2) ? 4 : 6;
 	ends->port = one_in(random, 50) ? (one_in(random, 2) ? 53 : 65535) : 1 + below(random, 65535);
-	asked->tcp = one_in(random, 16);
+	asked->tcp = one_in(random, 16) && may_tcp;
 	inet_pton(AF_INET, SERVER_4, ends->server);
 	inet_pton(AF_INET, asked->tcp ? CLIENT_TCP_4 : "198.18.0.0", ends->client);
 	if (ends->version == 6) {

@@ -60,6 +60,7 @@ static const char zone_file[] =
 	"sub NS ns1\n"
 	"a.b.ent A 192.0.2.7\n"
 	"moved DNAME wild\n"
+	"tomoved CNAME y.moved\n"
 	"twice DNAME tw\n"
 	"x.tw CNAME Zz.Twice\n"
 	"zz.tw A 192.0.2.44\n"
@@ -797,6 +798,17 @@ static void keeps_the_case_of_aliases(void **state)
 			    "Loop4.example.com. 3600 CNAME LOOP3.example.com.\n");
 }
 
+/* What the reply before had is no part of this one: here a DNAME record, nothing else being done in between. */
+static void forgets_the_reply_before(void **state)
+{
+	(void)state;
+	serve_query(&fixture.serve, &fixture.message, fixture_question("x.moved.example.com", 1, 0), &fixture_client);
+	assert_string_equal(ask_plain("tomoved.example.com", 1),
+			    "NOERROR aa\ntomoved.example.com. 3600 CNAME y.moved.example.com.\n"
+			    "moved.example.com. 3600 DNAME wild.example.com.\n"
+			    "y.moved.example.com. 3600 CNAME y.wild.example.com.\ny.wild.example.com. 3600 A 192.0.2.99\n");
+}
+
 /* -- pushes -- */
 
 static void push_number(unsigned int number, int live)
@@ -930,6 +942,7 @@ int main(void)
 		cmocka_unit_test(names_are_compressed),
 		cmocka_unit_test(keeps_the_case_of_the_question),
 		cmocka_unit_test(keeps_the_case_of_aliases),
+		cmocka_unit_test(forgets_the_reply_before),
 		cmocka_unit_test(mixes_no_generations),
 		cmocka_unit_test(lookups_are_remembered),
 		cmocka_unit_test(held_generations_stay),

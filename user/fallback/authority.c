@@ -28,7 +28,7 @@ struct authority {
 	uint8_t names[ALIASES_MAX + 1][256];	/* the name asked for, then the targets of aliases, lowered */
 	const uint8_t *written;		/* the last of them as the question or the alias has it (RFC 4343 4.1) */
 	uint8_t made[256];		/* where that is, if a DNAME record made it */
-	const struct zone_node *dnames[ALIASES_MAX + 1];	/* the owners of DNAME records that redirected them */
+	const struct zone_node *dnames[ALIASES_MAX + 1];	/* whose DNAME records redirected them, null: a CNAME record did */
 };
 
 /* What a step leaves to do. */
@@ -179,6 +179,7 @@ static enum step follow(struct authority *authority, const uint8_t *target)
 static enum step answer_cname(struct authority *authority, const struct zone_rrset *rrset)
 {
 	authority->status.flags |= HEADER_AA;
+	authority->dnames[authority->aliases] = NULL;
 	add(authority, SECTION_ANSWER, authority->written, rrset);
 	return follow(authority, rrset->records[0].octets);
 }

@@ -68,18 +68,6 @@ static int take_signals(struct fallback *fallback)
 	return -errno;
 }
 
-int fallback_read_cookies(struct fallback *fallback)
-{
-	struct faults faults;
-	int code;
-
-	faults_init(&faults);
-	code = cookies_load(&fallback->policy.cookies, fallback->arguments.cookie_secrets, &faults);
-	faults_log(&faults);
-	faults_free(&faults);
-	return code;
-}
-
 /* -- the start -- */
 
 /* As the one that takes over from another, or as one that nobody is there beside. */

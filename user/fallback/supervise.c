@@ -115,6 +115,18 @@ static void take_news(const struct fallback *fallback)
 		log_error("reading news: %s", strerror(errno));
 }
 
+int fallback_read_cookies(struct fallback *fallback)
+{
+	struct faults faults;
+	int code;
+
+	faults_init(&faults);
+	code = cookies_load(&fallback->policy.cookies, fallback->arguments.cookie_secrets, &faults);
+	faults_log(&faults);
+	faults_free(&faults);
+	return code;
+}
+
 static void reload(struct fallback *fallback)
 {
 	notify_reloading(&fallback->notify);

@@ -162,7 +162,7 @@ static void fixture_flip(void)
 	__atomic_store_n(&fixture.control.generation, fixture.control.generation + 1, __ATOMIC_RELEASE);
 }
 
-static void fixture_push(const struct fixture_file *files, size_t count)
+static inline void fixture_push(const struct fixture_file *files, size_t count)
 {
 	fixture_write(files, count);
 	fixture_flip();
@@ -259,7 +259,7 @@ int bpf_map_get_next_key(int fd, const void *key, void *next)
 static const struct client fixture_client = { .address = { 198, 18, 0, 2 }, .family = ECS_FAMILY_IPV4, .port = 5353 };
 
 /* Header (id 0x1234, flags) and question into fixture.message; returns the octets. */
-static uint32_t fixture_question(const char *name, uint16_t type, uint16_t flags)
+static inline uint32_t fixture_question(const char *name, uint16_t type, uint16_t flags)
 {
 	struct message *message = &fixture.message;
 	uint8_t wire[256];

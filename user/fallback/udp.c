@@ -17,6 +17,7 @@ struct buffer {
 	uint8_t stagger[STAGGER_OCTETS];
 };
 
+_Static_assert(BATCH * UDP_BATCHES_WAITING > (8 << 20) / 768, "the last turns take all that waits");
 _Static_assert(sizeof(struct buffer) % 4096 == 320, "five cache lines between the first octets of one and the next");
 
 struct udp {

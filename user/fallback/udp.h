@@ -5,8 +5,8 @@
 
 #include "user/fallback/serve.h"
 
-/* More turns of udp_receive() than a full socket buffer takes (sockets.c): 8 MiB of at least 768 octets each, 32 a turn. */
-#define UDP_BATCHES_WAITING 512
+/* More turns of udp_receive() than a full socket buffer takes (sockets.c): 8 MiB of at least 768 octets each. */
+#define UDP_BATCHES_WAITING 1024
 
 struct udp;
 

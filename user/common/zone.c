@@ -40,7 +40,8 @@ static struct zone_node *zone_child(const struct zone *zone, const struct zone_n
 	struct zone_node *node = zone->slots[hash & (zone->slot_count - 1)];
 
 	for (; node; node = node->chain)
-		if (node->hash == hash && node->parent == parent && !memcmp(node->name, label, label[0] + 1u))
+		if (node->hash == hash && node->parent == parent && node->name[0] == label[0] &&
+		    !memcmp(node->name, label, label[0] + 1u))
 			return node;
 	return NULL;
 }

@@ -82,13 +82,18 @@ static inline struct block_place *blocks_cache_find(struct blocks_cache *cache, 
 	return NULL;
 }
 
-/* Where the entry of the block of length `block` around an address goes. */
+/*
+ * Where the entry of the block of length `block` around an address goes. Who reads a slot that is being filled anew may have
+ * seen an entry but not the one at its target, and a block of more bits than there are: it is of a generation that is gone.
+ */
 static inline struct block_place *blocks_cache_keep(struct blocks_cache *cache, struct block_key *key, const uint8_t *address,
 						    size_t octets, uint8_t block)
 {
-	uint8_t steps = (block + BLOCKS_CACHE_STEP - 1) / BLOCKS_CACHE_STEP;
+	uint8_t steps = (block + BLOCKS_CACHE_STEP - 1) / BLOCKS_CACHE_STEP, steps_max = octets * 8 / BLOCKS_CACHE_STEP;
 	struct block_place *place;
 
+	if (steps > steps_max)
+		steps = steps_max;
 	block_key_cut(key, address, octets, steps * BLOCKS_CACHE_STEP);
 	place = blocks_cache_pair(cache, key);
 	if (place[0].key.generation == key->generation)

@@ -515,6 +515,7 @@ tables_unloaded()
 	refuse "unloaded: a rollback, too" "restart ecsdns-controller" ecsctl rollback
 	exits "unloaded: status --ready" 1 ecsctl status --ready
 	contains "unloaded: status says why" "$output" "restart ecsdns-controller"
+	contains "unloaded: and that the fallback has the old ones as well" "$output" "ecsdns-fallback, which"
 	$lab stop
 	start || exit 1
 	as_before "unloaded, and the daemons restarted" 15 2001:db8:10::77

@@ -19,7 +19,8 @@
 
 /* For who finds that the tables were unloaded meanwhile. */
 #define CONTROLLER_TABLES_GONE "the tables that this controller opened at its start are not pinned there any more " \
-	"(`ecsdns-loader unload`?): restart ecsdns-controller, which publishes the last generation again"
+	"(`ecsdns-loader unload`?): restart ecsdns-controller, which publishes the last generation again, and " \
+	"ecsdns-fallback, which still answers from the old ones"
 
 struct push;
 

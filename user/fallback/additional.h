@@ -8,7 +8,7 @@
 
 /*
  * Behind an answer of NS, MX, SRV, SVCB or HTTPS records: A and AAAA of their targets, and for the last two also the
- * records of their own type there (RFC 1034 4.3.2, RFC 2782, RFC 9460 4.1). `owner` is the answer's, lowered. Only what
+ * records of their own type there (RFC 1034 4.3.2, RFC 2782, RFC 9460 4.1). `owner` is the answer's, in any case. Only what
  * fits, and but for name servers only what the zone has authority for. What does not fit is left out without a word
  * (RFC 2181 9). Other types: nothing.
  */

@@ -550,6 +550,25 @@ static void test_pool_when_all_down(void **state)
 	fixture_end(&f);
 }
 
+/* What fits only as long as somebody is down, does not fit. */
+static void test_too_long_when_up(void **state)
+{
+	char text[8192] = SERVER ONE "checks: {web: {type: tcp, port: 80}}\npools:\n  all:\n    check: web\n    members:\n";
+	uint8_t down[65] = {1, 1, 1};
+	struct health health = {down, 65};
+	struct compiled *compiled;
+	struct fixture f;
+
+	(void)state;
+	for (int i = 0; i < 65; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "    - {name: m%d, address: 192.0.2.%d}\n", i, i);
+	strcat(text, "services: [{name: www.example.com, topology: one}]\n");
+	fixture_begin(&f, text);
+	assert_int_equal(compile(f.config, f.zones, &health, &f.ids, &compiled, &f.faults), -EINVAL);
+	assert_int_equal(f.faults.errors, 1);
+	fixture_end(&f);
+}
+
 /* -- server and topologies -- */
 
 static void test_server(void **state)
@@ -751,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_order_of_pools),
 		cmocka_unit_test(test_nodata_when_all_down),
 		cmocka_unit_test(test_pool_when_all_down),
+		cmocka_unit_test(test_too_long_when_up),
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_stable),
 		cmocka_unit_test(test_no_id_left),

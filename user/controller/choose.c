@@ -25,12 +25,7 @@ bool choose_member_up(const struct config_pool *pool, size_t member, const struc
 	       !health->down[number];
 }
 
-bool choose_pool_has(const struct config_pool *pool, enum service_type type)
-{
-	return choose_pool_up(pool, type, NULL);
-}
-
-bool choose_pool_up(const struct config_pool *pool, enum service_type type, const struct health *health)
+static bool pool_up(const struct config_pool *pool, enum service_type type, const struct health *health)
 {
 	if (pool->cname)
 		return true;
@@ -40,39 +35,59 @@ bool choose_pool_up(const struct config_pool *pool, enum service_type type, cons
 	return false;
 }
 
+bool choose_pool_has(const struct config_pool *pool, enum service_type type)
+{
+	return pool_up(pool, type, NULL);
+}
+
+void choose_pools_up(const struct config *config, const struct health *health, uint8_t *up)
+{
+	for (size_t i = 0; i < config->pool_count; i++) {
+		up[i] = 0;
+		for (int type = 0; type < SERVICE_TYPES; type++)
+			if (pool_up(&config->pools[i], type, health))
+				up[i] |= 1 << type;
+	}
+}
+
 /* -- what exists -- */
 
-/* Counts the pools of a service that can ever answer, by kind. */
-static void pools_count(const struct config *config, const struct config_service *service, size_t *cnames,
-			size_t *others)
+void choose_each_pool(const struct config *config, const struct config_service *service,
+		      void (*use)(void *context, uint32_t pool), void *context)
 {
-	const struct config_topology *topology = &config->topologies[service->topology];
-	const struct config_preference *preference;
-
-	*cnames = *others = 0;
-	for (size_t i = 0; i < topology->region_count; i++) {
-		preference = &service->regions[i];
-		for (size_t j = 0; j < preference->count; j++)
-			(*(config->pools[preference->pools[j]].cname ? cnames : others))++;
-	}
+	for (size_t i = 0; i < config->topologies[service->topology].region_count; i++)
+		for (size_t j = 0; j < service->regions[i].count; j++)
+			use(context, service->regions[i].pools[j]);
 	if (service->when_all_down == CONFIG_ALL_DOWN_pool)
-		(*(config->pools[service->all_down_pool].cname ? cnames : others))++;
+		use(context, service->all_down_pool);
+}
+
+struct pool_kinds {
+	const struct config *config;
+	size_t cnames, others;
+};
+
+static void pool_kinds_count(void *context, uint32_t pool)
+{
+	struct pool_kinds *kinds = context;
+
+	(*(kinds->config->pools[pool].cname ? &kinds->cnames : &kinds->others))++;
 }
 
 bool choose_any_cname(const struct config *config, const struct config_service *service)
 {
-	size_t cnames, others;
+	struct pool_kinds kinds = {config, 0, 0};
 
-	pools_count(config, service, &cnames, &others);
-	return cnames;
+	choose_each_pool(config, service, pool_kinds_count, &kinds);
+	return kinds.cnames;
 }
 
 bool choose_all_cname(const struct config *config, const struct config_service *service)
 {
-	size_t cnames, others;
+	struct pool_kinds kinds = {config, 0, 0};
 
-	pools_count(config, service, &cnames, &others);
-	return !others;
+	choose_each_pool(config, service, pool_kinds_count, &kinds);
+	return !kinds.others;
 }
 
 /* The first of the region's pools that has the type; CONFIG_NONE if none. */
@@ -152,20 +167,19 @@ uint8_t choose_types(const struct config *config, const struct config_service *s
 
 /* -- who answers -- */
 
-static bool region_down(const struct config *config, const struct config_preference *preference, enum service_type type,
-			const struct health *health)
+static bool region_down(const struct config_preference *preference, enum service_type type, const uint8_t *up)
 {
 	for (size_t i = 0; i < preference->count; i++)
-		if (choose_pool_up(&config->pools[preference->pools[i]], type, health))
+		if (up[preference->pools[i]] & 1 << type)
 			return false;
 	return true;
 }
 
 bool choose_all_down(const struct config *config, const struct config_service *service, enum service_type type,
-		     const struct health *health)
+		     const uint8_t *up)
 {
 	for (size_t i = 0; i < config->topologies[service->topology].region_count; i++)
-		if (!region_down(config, &service->regions[i], type, health))
+		if (!region_down(&service->regions[i], type, up))
 			return false;
 	return true;
 }
@@ -185,17 +199,15 @@ static struct compiled_reason pool_for_down(const struct config *config, const s
 }
 
 struct compiled_reason choose_pool(const struct config *config, const struct config_service *service, uint32_t region,
-				   enum service_type type, bool all_down, const struct health *health)
+				   enum service_type type, bool all_down, const uint8_t *up)
 {
 	const struct config_preference *preference = &service->regions[region];
 	enum compiled_note note = COMPILED_PREFERRED;
-	const struct config_pool *pool;
 
 	for (size_t i = 0; i < preference->count; i++) {
-		pool = &config->pools[preference->pools[i]];
-		if (choose_pool_up(pool, type, health))
+		if (up[preference->pools[i]] & 1 << type)
 			return (struct compiled_reason){preference->pools[i], note};
-		if (choose_pool_has(pool, type))
+		if (choose_pool_has(&config->pools[preference->pools[i]], type))
 			note = COMPILED_FAILED_OVER;
 		else if (note == COMPILED_PREFERRED)
 			note = COMPILED_LACKS_TYPE;

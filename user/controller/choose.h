@@ -20,8 +20,15 @@ bool choose_member_up(const struct config_pool *pool, size_t member, const struc
 /* Can the pool give this type, when it is up? A CNAME pool gives every type: the CNAME. */
 bool choose_pool_has(const struct config_pool *pool, enum service_type type);
 
-/* Is there a member up that fits? Of a CNAME pool always. */
-bool choose_pool_up(const struct config_pool *pool, enum service_type type, const struct health *health);
+/*
+ * Which pools are up: config->pool_count octets, of bits (1 << enum service_type). A pool is up for a type if a member is
+ * that fits; a CNAME pool always, for all.
+ */
+void choose_pools_up(const struct config *config, const struct health *health, uint8_t *up);
+
+/* Calls `use` with each pool of a service that can ever answer; some come several times. */
+void choose_each_pool(const struct config *config, const struct config_service *service,
+		      void (*use)(void *context, uint32_t pool), void *context);
 
 /* Any CNAME pool among those that can ever answer; or nothing else. */
 bool choose_any_cname(const struct config *config, const struct config_service *service);
@@ -33,12 +40,18 @@ bool choose_all_cname(const struct config *config, const struct config_service *
  */
 uint8_t choose_types(const struct config *config, const struct config_service *service, struct faults *faults);
 
-/* Has every pool of every region that has this type gone down? */
+/* Has every pool of every region that has this type gone down? `up` is what choose_pools_up() says. */
 bool choose_all_down(const struct config *config, const struct config_service *service, enum service_type type,
-		     const struct health *health);
+		     const uint8_t *up);
 
 /* The pool for a region and a type that the service has. `all_down` is what choose_all_down() says. */
 struct compiled_reason choose_pool(const struct config *config, const struct config_service *service, uint32_t region,
-				   enum service_type type, bool all_down, const struct health *health);
+				   enum service_type type, bool all_down, const uint8_t *up);
+
+/* Is a pool that answers for this reason served with all its members, since it counts as down itself? */
+static inline bool choose_everyone(struct compiled_reason reason, enum service_type type, const uint8_t *up)
+{
+	return reason.note == COMPILED_SERVE_ALL || !(up[reason.pool] & 1 << type);
+}
 
 #endif

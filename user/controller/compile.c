@@ -24,30 +24,38 @@ struct compiler {
 	struct ids *ids;
 	struct faults *faults;
 	struct compiled *compiled;
+	uint8_t *up;		/* choose_pools_up() */
 	struct answers answers;
 };
+
+/* Never null for a count of 0. */
+static void *array_new(size_t count, size_t size)
+{
+	return calloc(count ? count : 1, size);
+}
 
 static int compile_server(struct compiler *compiler);
 static int compile_topologies(struct compiler *compiler);
 static int compile_services(struct compiler *compiler);
 static int compile_service(struct compiler *compiler, uint32_t number, uint32_t *index);
-static int compile_common(struct compiler *compiler, const struct origin *origin, struct compiled_service *service,
-			  uint32_t *nodata);
+static int compile_common(struct compiler *compiler, const struct origin *origin, struct compiled_service *service);
 static int compile_region(struct compiler *compiler, struct compiled_service *service, uint32_t region,
-			  const bool all_down[SERVICE_TYPES], uint32_t nodata);
+			  const bool all_down[SERVICE_TYPES]);
 static void compile_warnings(struct compiler *compiler);
 
 int compile(const struct config *config, const struct zone_set *zones, const struct health *health, struct ids *ids,
 	    struct compiled **out, struct faults *faults)
 {
-	struct compiler compiler = {config, zones, health, ids, faults, NULL, {0}};
+	struct compiler compiler = {config, zones, health, ids, faults, NULL, NULL, {0}};
 	size_t errors = faults->errors;
 	int fault = -ENOMEM;
 
 	*out = NULL;
 	compiler.compiled = calloc(1, sizeof(*compiler.compiled));
-	if (!compiler.compiled)
+	compiler.up = array_new(config->pool_count, sizeof(*compiler.up));
+	if (!compiler.compiled || !compiler.up)
 		goto out;
+	choose_pools_up(config, health, compiler.up);
 	ids_begin(ids);
 	fault = compile_server(&compiler);
 	if (!fault)
@@ -63,6 +71,7 @@ int compile(const struct config *config, const struct zone_set *zones, const str
 		compile_warnings(&compiler);
 out:
 	answers_free(&compiler.answers);
+	free(compiler.up);
 	if (fault == -ENOMEM)
 		faults_memory(faults);
 	if (fault)
@@ -88,12 +97,6 @@ void compiled_free(struct compiled *compiled)
 	free(compiled->reasons);
 	free(compiled->answers);
 	free(compiled);
-}
-
-/* Never null for a count of 0. */
-static void *array_new(size_t count, size_t size)
-{
-	return calloc(count ? count : 1, size);
 }
 
 /* -- server -- */
@@ -213,11 +216,42 @@ static int compile_indices(struct compiler *compiler)
 	return compiled->indices && compiled->reasons && compiled->services ? 0 : -ENOMEM;
 }
 
+static void pool_use(void *used, uint32_t pool)
+{
+	((uint8_t *)used)[pool] = 1;
+}
+
+/* Pools that some service may answer from, whatever is up: a member that comes back must not make an answer too long. */
+static int compile_pools(struct compiler *compiler)
+{
+	const struct config *config = compiler->config;
+	uint8_t *used = array_new(config->pool_count, 1);
+	const struct config_pool *pool;
+	struct answer answer;
+
+	if (!used)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->service_count; i++)
+		choose_each_pool(config, &config->services[i], pool_use, used);
+	for (size_t i = 0; i < config->pool_count; i++) {
+		pool = &config->pools[i];
+		for (int type = 0; type < SERVICE_TYPES && used[i]; type++)
+			if (choose_pool_has(pool, type) && answer_pool(&answer, pool, type, 0, NULL))
+				faults_error(compiler->faults, &pool->place,
+					     "pool %s has more %s members than fit an answer (%d records, %d octets)",
+					     pool->name, choose_type_names[type], ANSWER_RECORDS_MAX, ANSWER_OCTETS);
+	}
+	free(used);
+	return 0;
+}
+
 static int compile_services(struct compiler *compiler)
 {
 	int fault = compile_indices(compiler);
 	uint32_t index = 0;
 
+	if (!fault)
+		fault = compile_pools(compiler);
 	for (uint32_t i = 0; i < compiler->config->service_count && !fault && !faults_enough(compiler->faults); i++)
 		fault = compile_service(compiler, i, &index);
 	return fault;
@@ -238,7 +272,6 @@ static int compile_service(struct compiler *compiler, uint32_t number, uint32_t 
 	struct compiled_service *to = &compiler->compiled->services[compiler->compiled->service_count++];
 	bool all_down[SERVICE_TYPES] = {false};
 	size_t errors = compiler->faults->errors;
-	uint32_t nodata = ANSWER_NONE;
 	struct origin origin;
 	int fault;
 
@@ -263,21 +296,20 @@ static int compile_service(struct compiler *compiler, uint32_t number, uint32_t 
 			     "entries, give the loader more",
 			     to->text, compiler->ids->services.limit);
 	if (!fault)
-		fault = compile_common(compiler, &origin, to, &nodata);
+		fault = compile_common(compiler, &origin, to);
 	for (int type = 0; type < SERVICE_TYPES && !fault; type++)
 		all_down[type] = to->value.types & 1 << type &&
-				 choose_all_down(compiler->config, from, type, compiler->health);
+				 choose_all_down(compiler->config, from, type, compiler->up);
 	for (uint32_t region = 0; region < topology->region_count && !fault; region++)
-		fault = compile_region(compiler, to, region, all_down, nodata);
+		fault = compile_region(compiler, to, region, all_down);
 	return fault;
 }
 
 /*
  * Answers that are the same for everyone. Beside zone data only ANY: which other types exist at the name, the
- * fallback knows. *nodata is for regions that serve nothing; it exists where that can be.
+ * fallback knows. service->nodata is for regions that serve nothing; it exists where that can be.
  */
-static int compile_common(struct compiler *compiler, const struct origin *origin, struct compiled_service *service,
-			  uint32_t *nodata)
+static int compile_common(struct compiler *compiler, const struct origin *origin, struct compiled_service *service)
 {
 	const struct config_service *from = &compiler->config->services[service->config];
 	struct answer answers[SERVICE_COMMON];
@@ -291,7 +323,7 @@ static int compile_common(struct compiler *compiler, const struct origin *origin
 		index_set(compiler, service->value.index + common, number, CONFIG_NONE, COMPILED_COMMON);
 	}
 	if (!fault && from->when_all_down == CONFIG_ALL_DOWN_nodata)
-		fault = answers_number(&compiler->answers, &answers[SERVICE_NODATA], nodata);
+		fault = answers_number(&compiler->answers, &answers[SERVICE_NODATA], &service->nodata);
 	if (fault == -E2BIG)
 		return faults_error(compiler->faults, &from->place,
 				    "service %s: its SOA or NS records do not fit an answer of "
@@ -300,25 +332,20 @@ static int compile_common(struct compiler *compiler, const struct origin *origin
 	return fault;
 }
 
-/* Nothing is down for an entry that serves a pool whatever its state. */
+/* What does not fit, compile_pools() has refused. */
 static int compile_pool(struct compiler *compiler, const struct compiled_service *service, enum service_type type,
 			struct compiled_reason reason, uint32_t *number)
 {
-	const struct config_pool *pool = &compiler->config->pools[reason.pool];
-	bool everyone = reason.note == COMPILED_SERVE_ALL || !choose_pool_up(pool, type, compiler->health);
+	bool everyone = choose_everyone(reason, type, compiler->up);
 	struct answer answer;
-	int fault = answer_pool(&answer, pool, type, service->value.ttl, everyone ? NULL : compiler->health);
+	int fault = answer_pool(&answer, &compiler->config->pools[reason.pool], type, service->value.ttl,
+				everyone ? NULL : compiler->health);
 
-	if (!fault)
-		return answers_number(&compiler->answers, &answer, number);
-	faults_error(compiler->faults, &pool->place,
-		     "pool %s has more %s members than fit an answer (%d records, %d octets)", pool->name,
-		     choose_type_names[type], ANSWER_RECORDS_MAX, ANSWER_OCTETS);
-	return 0;
+	return fault ? 0 : answers_number(&compiler->answers, &answer, number);
 }
 
 static int compile_region(struct compiler *compiler, struct compiled_service *service, uint32_t region,
-			  const bool all_down[SERVICE_TYPES], uint32_t nodata)
+			  const bool all_down[SERVICE_TYPES])
 {
 	const struct config_service *from = &compiler->config->services[service->config];
 	uint32_t index = service->value.index + SERVICE_COMMON + region * SERVICE_TYPES, number;
@@ -329,9 +356,9 @@ static int compile_region(struct compiler *compiler, struct compiled_service *se
 		number = ANSWER_NONE;
 		reason = (struct compiled_reason){CONFIG_NONE, COMPILED_ABSENT};
 		if (service->value.types & 1 << type)
-			reason = choose_pool(compiler->config, from, region, type, all_down[type], compiler->health);
+			reason = choose_pool(compiler->config, from, region, type, all_down[type], compiler->up);
 		if (reason.note == COMPILED_NODATA)
-			number = nodata;
+			number = service->nodata;
 		else if (reason.pool != CONFIG_NONE)
 			fault = compile_pool(compiler, service, type, reason, &number);
 		index_set(compiler, index + type, number, reason.pool, reason.note);

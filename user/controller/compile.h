@@ -53,6 +53,7 @@ struct compiled_service {
 	const char *text;			/* the configuration's; as service_names shows it */
 	struct service value;			/* value.index counts from 0 */
 	uint32_t config;			/* in config->services */
+	uint32_t nodata;			/* number of the answer when all is down, where that is no data; else ANSWER_NONE */
 };
 
 struct compiled_region {

@@ -198,17 +198,23 @@ void answers_free(struct answers *answers)
 	memset(answers, 0, sizeof(*answers));
 }
 
-static size_t answers_slot(const struct answers *answers, const struct answer *answer)
+uint64_t answer_hash(const struct answer *answer)
 {
 	const uint8_t *octets = (const uint8_t *)answer;
 	uint64_t hash = 0xcbf29ce484222325ULL;
-	size_t slot, mask = answers->slot_count - 1;
 
 	for (size_t i = 0; i < sizeof(*answer); i += 8) {
 		hash = (hash ^ wire_load64(octets + i)) * 0x9e3779b97f4a7c15ULL;
 		hash ^= hash >> 29;
 	}
-	for (slot = hash & mask; answers->slots[slot]; slot = (slot + 1) & mask)
+	return hash;
+}
+
+static size_t answers_slot(const struct answers *answers, const struct answer *answer)
+{
+	size_t slot, mask = answers->slot_count - 1;
+
+	for (slot = answer_hash(answer) & mask; answers->slots[slot]; slot = (slot + 1) & mask)
 		if (!memcmp(&answers->list[answers->slots[slot] - 1], answer, sizeof(*answer)))
 			break;
 	return slot;

@@ -21,6 +21,9 @@ void answers_free(struct answers *answers);
 /* The number of an entry with this content, added if need be. 0 or -ENOMEM. */
 int answers_number(struct answers *answers, const struct answer *answer, uint32_t *number);
 
+/* Of its content, for tables of them. */
+uint64_t answer_hash(const struct answer *answer);
+
 /*
  * A pool's records of a type: of the members that are up or, with health null, of all. -E2BIG if they do not fit an
  * entry.

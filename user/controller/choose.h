@@ -48,10 +48,4 @@ bool choose_all_down(const struct config *config, const struct config_service *s
 struct compiled_reason choose_pool(const struct config *config, const struct config_service *service, uint32_t region,
 				   enum service_type type, bool all_down, const uint8_t *up);
 
-/* Is a pool that answers for this reason served with all its members, since it counts as down itself? */
-static inline bool choose_everyone(struct compiled_reason reason, enum service_type type, const uint8_t *up)
-{
-	return reason.note == COMPILED_SERVE_ALL || !(up[reason.pool] & 1 << type);
-}
-
 #endif

@@ -332,14 +332,14 @@ static int compile_common(struct compiler *compiler, const struct origin *origin
 	return fault;
 }
 
-/* What does not fit, compile_pools() has refused. */
+/* A pool that answers though it is down, does with all its members. What does not fit, compile_pools() has refused. */
 static int compile_pool(struct compiler *compiler, const struct compiled_service *service, enum service_type type,
 			struct compiled_reason reason, uint32_t *number)
 {
-	bool everyone = choose_everyone(reason, type, compiler->up);
+	bool is_up = compiler->up[reason.pool] & 1 << type;
 	struct answer answer;
 	int fault = answer_pool(&answer, &compiler->config->pools[reason.pool], type, service->value.ttl,
-				everyone ? NULL : compiler->health);
+				is_up ? compiler->health : NULL);
 
 	return fault ? 0 : answers_number(&compiler->answers, &answer, number);
 }

@@ -13,130 +13,16 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/publish_fixture.h"
 #include "user/common/lookup.h"
-#include "user/controller/publish.h"
-
-#define STATE_OCTETS "400k"	/* of the tmpfs: a bundle of a megabyte does not fit */
-
-/* -- tables, as the loader makes them -- */
-
-struct shape {
-	enum bpf_map_type type;
-	unsigned int flags;
-	uint32_t entries;
-};
-
-static struct shape shape_of(enum table table)
-{
-	switch (table) {
-	case TABLE_control: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1};
-	case TABLE_settings: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, GENERATION_SLOTS};
-	case TABLE_addresses: return (struct shape){BPF_MAP_TYPE_HASH, 0, ADDRESSES_ENTRIES};
-	case TABLE_interfaces: return (struct shape){BPF_MAP_TYPE_HASH, 0, INTERFACES_ENTRIES};
-	case TABLE_names_short: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096};
-	case TABLE_names_long: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 1024};
-	case TABLE_topology4:
-	case TABLE_topology6: return (struct shape){BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, 100000};
-	case TABLE_indices: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 4096};
-	case TABLE_answers: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 64};
-	case TABLE_counters: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1};
-	case TABLE_service_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
-	case TABLE_region_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
-	case TABLE_fallback_counters: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, FALLBACK_WORKERS_MAX};
-	default: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096};
-	}
-}
-
-struct fixture {
-	char directory[64];
-	char pins[80], path[80];
-	struct tables tables;
-	struct state state;
-	struct publisher publisher;
-	struct ids ids;
-	struct faults faults;
-};
-
-static void make_tables(const char *pins, const uint32_t entries[TABLE_COUNT])
-{
-	static const struct { uint32_t key, value; } sizes[] = {
-#define X(name, key, value) { key, value },
-		TABLES(X)
-#undef X
-	};
-	char path[128];
-
-	for (int table = 0; table < TABLE_COUNT; table++) {
-		struct shape shape = shape_of(table);
-		LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = shape.flags);
-		int map = bpf_map_create(shape.type, table_name(table), sizes[table].key, sizes[table].value,
-					 entries && entries[table] ? entries[table] : shape.entries, &options);
-
-		assert_true(map >= 0);
-		snprintf(path, sizeof(path), "%s/%s", pins, table_name(table));
-		assert_int_equal(bpf_obj_pin(map, path), 0);
-		close(map);
-	}
-}
-
-static void open_all(struct fixture *fixture)
-{
-	char error[512] = "";
-
-	if (tables_open(&fixture->tables, fixture->pins, TABLES_WRITE, error, sizeof(error)))
-		fail_msg("%s", error);
-	assert_int_equal(state_open(&fixture->state, fixture->path), 0);
-	assert_int_equal(publisher_init(&fixture->publisher, &fixture->tables, &fixture->state, &fixture->faults), 0);
-	ids_init(&fixture->ids, 4096, 4096);
-}
-
-static void close_all(struct fixture *fixture)
-{
-	publisher_free(&fixture->publisher);
-	state_close(&fixture->state);
-	tables_close(&fixture->tables);
-	ids_free(&fixture->ids);
-}
-
-static struct fixture *begin(const uint32_t entries[TABLE_COUNT])
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	faults_init(&fixture->faults);
-	strcpy(fixture->directory, "/tmp/test_publish.XXXXXX");
-	assert_non_null(mkdtemp(fixture->directory));
-	snprintf(fixture->pins, sizeof(fixture->pins), "%s/pins", fixture->directory);
-	snprintf(fixture->path, sizeof(fixture->path), "%s/state", fixture->directory);
-	assert_int_equal(mkdir(fixture->pins, 0700), 0);
-	assert_int_equal(mkdir(fixture->path, 0700), 0);
-	assert_int_equal(mount("bpf", fixture->pins, "bpf", 0, NULL), 0);
-	assert_int_equal(mount("tmpfs", fixture->path, "tmpfs", 0, "size=" STATE_OCTETS), 0);
-	make_tables(fixture->pins, entries);
-	open_all(fixture);
-	return fixture;
-}
-
-static void end(struct fixture *fixture)
-{
-	close_all(fixture);
-	faults_free(&fixture->faults);
-	umount2(fixture->pins, MNT_DETACH);
-	umount2(fixture->path, MNT_DETACH);
-	rmdir(fixture->pins);
-	rmdir(fixture->path);
-	rmdir(fixture->directory);
-	free(fixture);
-}
 
 /* -- configurations, as the compiler makes them -- */
 
@@ -249,13 +135,34 @@ static void free_compiled(struct compiled *compiled)
 	free(compiled);
 }
 
-static int push(struct fixture *fixture, const struct compiled *compiled, struct image_changes *changes)
+/* No pools stand behind these services: health has no say. */
+static struct config_preference no_pools[16];
+static struct config_topology no_topology;
+static struct config_service no_service = {.regions = no_pools};
+static const struct config no_config = {
+	.topologies = &no_topology, .topology_count = 1, .services = &no_service, .service_count = 1,
+};
+
+static int push(struct fixture *fixture, struct compiled *compiled, struct image_changes *changes)
 {
 	struct image_changes ignored;
-	struct publication publication = {.compiled = compiled, .ids = &fixture->ids, .bundle = "bundle", .length = 6};
+	struct publication publication = {.config = &no_config, .compiled = compiled, .ids = &fixture->ids, .bundle = "bundle", .length = 6};
 
 	assert_int_equal(publisher_next(&fixture->publisher, &publication.generation), 0);
 	return publish(&fixture->publisher, &publication, changes ? changes : &ignored, &fixture->faults);
+}
+
+/* Does the live slot serve just this? */
+static bool is_live(struct fixture *fixture, struct compiled *compiled)
+{
+	const struct publication publication = {
+		.generation = publisher_generation(&fixture->publisher), .config = &no_config, .compiled = compiled,
+	};
+	struct reaction_difference difference;
+	int fault = publisher_adopt(&fixture->publisher, &publication, &difference, &fixture->faults);
+
+	assert_true(!fault || fault == -EINVAL);
+	return !fault && !difference.by_health && !difference.otherwise;
 }
 
 /* -- what a slot holds, seen from outside: read back and compared with a fresh publication -- */
@@ -272,7 +179,9 @@ static void assert_slot_is(struct fixture *fixture, uint32_t slot, const struct 
 	assert_int_equal(image_build(&wanted, slot, compiled, &fixture->tables, fixture->publisher.draw_key,
 				     &fixture->faults), 0);
 	assert_true(image_equal(&images[slot], &wanted));
-	assert_true(image_arrays_equal(&wanted, &fixture->tables));
+	for (size_t i = 0; i < compiled->index_count; i++)
+		assert_int_equal(*tables_index(&fixture->tables, slot * 2048 + i), wanted.indices[i]);
+	assert_memory_equal(answers, compiled->answers, compiled->answer_count * sizeof(*answers));
 	for (size_t i = compiled->index_count; i < 2048; i++)
 		assert_int_equal(*tables_index(&fixture->tables, slot * 2048 + i), 0);
 	for (size_t i = compiled->answer_count; i < 31; i++)
@@ -295,8 +204,8 @@ static void test_order_does_not_matter(void **unused)
 		assert_slot_is(fixture, (i + 1) % 2, order[i]);
 		if (i)
 			assert_slot_is(fixture, i % 2, order[i - 1]);
-		assert_true(publish_is_live(&fixture->publisher, order[i]));
-		assert_false(publish_is_live(&fixture->publisher, order[i] == a ? b : a));
+		assert_true(is_live(fixture, order[i]));
+		assert_false(is_live(fixture, order[i] == a ? b : a));
 	}
 	free_compiled(a);
 	free_compiled(b);
@@ -316,7 +225,7 @@ static void test_restart_reads_back(void **unused)
 	open_all(fixture);
 	assert_int_equal(publisher_generation(&fixture->publisher), 2);
 	assert_int_equal(publisher_read(&fixture->publisher, &fixture->faults), 0);
-	assert_true(publish_is_live(&fixture->publisher, b));
+	assert_true(is_live(fixture, b));
 	assert_int_equal(push(fixture, a, &changes), 0);	/* slot 1 holds a */
 	assert_int_equal(changes.written, 0);
 	assert_int_equal(changes.deleted, 0);
@@ -435,7 +344,7 @@ static void test_disk_full(void **unused)
 {
 	struct compiled *a = make_compiled(5, 10, 6, 100), *b = make_compiled(6, 10, 6, 100);
 	struct fixture *fixture = begin(NULL);
-	struct publication publication = {.generation = 2, .compiled = b, .ids = &fixture->ids, .length = 1 << 20};
+	struct publication publication = {.generation = 2, .config = &no_config, .compiled = b, .ids = &fixture->ids, .length = 1 << 20};
 	struct image_changes changes;
 	struct state_bundle *bundles;
 	uint32_t linked;
@@ -592,7 +501,7 @@ static void test_dry_run_changes_nothing(void **unused)
 {
 	struct compiled *a = make_compiled(5, 10, 6, 100), *b = make_compiled(6, 10, 6, 100);
 	struct fixture *fixture = begin(NULL);
-	struct publication publication = {.generation = 3, .compiled = b, .ids = &fixture->ids, .bundle = "x", .length = 1};
+	struct publication publication = {.generation = 3, .config = &no_config, .compiled = b, .ids = &fixture->ids, .bundle = "x", .length = 1};
 
 	(void)unused;
 	assert_int_equal(push(fixture, a, NULL), 0);
@@ -695,9 +604,7 @@ int main(void)
 		cmocka_unit_test(test_state_directory),
 	};
 
-	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
-		perror("test_publish needs root, for tables and mounts of its own");
+	if (!fixture_namespace())
 		return 1;
-	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,6 +81,14 @@ out:
 	return fault;
 }
 
+int health_source_read(const struct health_source *source, const struct config *config, uint8_t **down)
+{
+	*down = array_new(config->member_count, sizeof(**down));
+	if (*down && source && source->read)
+		source->read(source->context, config, *down);
+	return *down ? 0 : -ENOMEM;
+}
+
 void compiled_free(struct compiled *compiled)
 {
 	if (!compiled)

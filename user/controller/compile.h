@@ -25,6 +25,18 @@ struct health {
 	size_t count;
 };
 
+/*
+ * Where the members' states come from. `read` fills `down`, all of config->member_count; any thread may call it, at any
+ * time. Null: all are up.
+ */
+struct health_source {
+	void (*read)(void *context, const struct config *config, uint8_t *down);
+	void *context;
+};
+
+/* *down for the caller to free(). 0 or -ENOMEM. */
+int health_source_read(const struct health_source *source, const struct config *config, uint8_t **down);
+
 /* Why this pool answers for a region and type: what explain says. */
 #define COMPILED_NOTES(X)											\
 	X(COMMON, "the same answer for every client")								\

@@ -35,7 +35,18 @@ static int generation_zones(struct bundle *bundle, const struct config *config, 
 	return fault;
 }
 
-int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health *health,
+static int generation_compile(struct generation *generation, const struct zone_set *zones,
+			      const struct health_source *source, struct ids *ids, struct faults *faults)
+{
+	struct health health;
+
+	if (health_source_read(source, generation->config, &generation->down))
+		return faults_memory(faults);
+	health = (struct health){generation->down, generation->config->member_count};
+	return compile(generation->config, zones, &health, ids, &generation->compiled, faults);
+}
+
+int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health_source *health,
 		    struct ids *ids, struct generation **out, struct faults *faults)
 {
 	struct generation *generation = calloc(1, sizeof(*generation));
@@ -53,7 +64,7 @@ int generation_make(struct bundle *bundle, const struct config_resolvers *resolv
 	if (!fault)
 		fault = generation_zones(bundle, generation->config, zones, faults);
 	if (!fault)
-		fault = compile(generation->config, zones, health, ids, &generation->compiled, faults);
+		fault = generation_compile(generation, zones, health, ids, faults);
 	if (!fault)
 		fault = warnings_topologies(generation->config, faults);
 	if (!fault)
@@ -75,6 +86,7 @@ void generation_free(struct generation *generation)
 		return;
 	compiled_free(generation->compiled);
 	config_free(generation->config);
+	free(generation->down);
 	free(generation);
 }
 

@@ -16,14 +16,15 @@ struct generation {
 	size_t files, octets;	/* of the bundle */
 	struct config *config;
 	struct compiled *compiled;	/* points into config */
+	uint8_t *down;			/* by member: the health it was compiled with */
 };
 
 /*
  * Parses, loads the zones, compiles and looks for what to warn of. Fetches what the bundle lacks, if it is one from the
- * disk. `ids` is changed, even by a failure; health may be null. `resolvers` take the place of those of the configuration,
+ * disk. `ids` is changed, even by a failure; `health` may be null. `resolvers` take the place of those of the configuration,
  * if not null. 0 with *out for the caller to generation_free(), maybe with warnings; else -errno with errors in `faults`.
  */
-int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health *health,
+int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health_source *health,
 		    struct ids *ids, struct generation **out, struct faults *faults);
 void generation_free(struct generation *generation);	/* null is fine */
 

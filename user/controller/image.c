@@ -319,11 +319,6 @@ static int image_answers_equal(const struct image *image, const struct tables *t
 					       image->answer_count * sizeof(struct answer));
 }
 
-int image_arrays_equal(const struct image *image, const struct tables *tables)
-{
-	return image_indices_equal(image, tables) && image_answers_equal(image, tables);
-}
-
 /* -- from the image to the slot -- */
 
 static int image_failed(struct faults *faults, enum table table, const char *doing, int fault)

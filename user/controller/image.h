@@ -67,8 +67,7 @@ int image_fits(const struct image *image, const struct image *other, const struc
 int image_write(const struct image *image, const struct image *old, const struct tables *tables,
 		struct image_changes *changes, struct faults *faults);
 
-/* Do two images have the same keyed rows and settings? Does the slot hold the image's indices and answers? */
+/* Do two images have the same keyed rows and settings? */
 int image_equal(const struct image *one, const struct image *other);
-int image_arrays_equal(const struct image *image, const struct tables *tables);
 
 #endif

@@ -7,18 +7,22 @@
 #include "user/controller/grace.h"
 #include "user/controller/labels.h"
 #include "user/controller/publish.h"
+#include "user/controller/publish_health.h"
 
 static int publish_prepare(struct publisher *publisher, const struct publication *publication, struct image *image,
 			   struct faults *faults);
 static int publish_fill(struct publisher *publisher, struct image *image, struct image_changes *changes,
 			struct faults *faults);
+static int publish_reaction(struct publisher *publisher, const struct publication *publication, struct reaction **reaction,
+			    struct faults *faults);
 static int publish_keep(struct publisher *publisher, const struct publication *publication, struct faults *faults);
-static void publish_flip(struct publisher *publisher, uint32_t generation);
+static void publish_flip(struct publisher *publisher, const struct publication *publication, struct reaction *reaction);
 static void publish_tidy(struct publisher *publisher, const struct publication *publication);
 
 int publish(struct publisher *publisher, const struct publication *publication, struct image_changes *changes,
 	    struct faults *faults)
 {
+	struct reaction *reaction = NULL;
 	struct image image;
 	int fault;
 
@@ -35,15 +39,19 @@ int publish(struct publisher *publisher, const struct publication *publication, 
 		fault = publish_fill(publisher, &image, changes, faults);
 	if (!fault)
 		fault = labels_write(publisher->tables, publication->compiled, faults);
+	if (!fault)
+		fault = publish_reaction(publisher, publication, &reaction, faults);
 
 	publisher_set_phase(publisher, "keeping the bundle");
 	if (!fault)
 		fault = publish_keep(publisher, publication, faults);
 
 	if (!fault) {
-		publish_flip(publisher, publication->generation);
+		publish_flip(publisher, publication, reaction);
 		publisher_set_phase(publisher, "tidying up");
 		publish_tidy(publisher, publication);
+	} else {
+		reaction_free(reaction);
 	}
 	image_free(&image);
 	return fault;
@@ -98,6 +106,16 @@ static int publish_fill(struct publisher *publisher, struct image *image, struct
 	return 0;
 }
 
+/* What the slot holds was verified just now, so that memory is all that can be missing. */
+static int publish_reaction(struct publisher *publisher, const struct publication *publication, struct reaction **reaction,
+			    struct faults *faults)
+{
+	int fault = reaction_new(publication->config, publication->compiled, publication->health, publisher->tables,
+				 publication->generation % GENERATION_SLOTS, reaction);
+
+	return fault ? faults_memory(faults) : 0;
+}
+
 static int publish_kept(const char *what, int fault, struct faults *faults)
 {
 	faults_error(faults, NULL, "keeping %s in the state directory: %s%s; nothing was published", what, strerror(-fault),
@@ -134,10 +152,21 @@ static int publish_keep(struct publisher *publisher, const struct publication *p
 	return publish_kept("the link to the live generation", fault, faults);
 }
 
-/* Whoever reads the word sees all that was written before it. */
-static void publish_flip(struct publisher *publisher, uint32_t generation)
+/*
+ * Whoever reads the word sees all that was written before it. Verdicts since the compilation come first: the generation
+ * before may serve them already.
+ */
+static void publish_flip(struct publisher *publisher, const struct publication *publication, struct reaction *reaction)
 {
-	__atomic_store_n(&publisher->tables->control->generation, generation, __ATOMIC_RELEASE);
+	struct reaction *old;
+
+	pthread_mutex_lock(&publisher->lock);
+	old = publisher->reaction;
+	publisher->reaction = reaction;
+	publish_follow(publisher, publication->generation % GENERATION_SLOTS, NULL);
+	__atomic_store_n(&publisher->tables->control->generation, publication->generation, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&publisher->lock);
+	reaction_free(old);
 }
 
 static void publish_tidy(struct publisher *publisher, const struct publication *publication)
@@ -163,25 +192,6 @@ int publish_try(struct publisher *publisher, const struct publication *publicati
 	return fault;
 }
 
-bool publish_is_live(struct publisher *publisher, const struct compiled *compiled)
-{
-	uint32_t slot = publisher_generation(publisher) % GENERATION_SLOTS;
-	struct faults faults;
-	struct image image;
-	bool same;
-
-	if (!publisher->known)
-		return false;
-	faults_init(&faults);
-	same = !image_build(&image, slot, compiled, publisher->tables, publisher->draw_key, &faults);
-	faults_free(&faults);
-	if (!same)
-		return false;
-	same = image_equal(&image, &publisher->images[slot]) && image_arrays_equal(&image, publisher->tables);
-	image_free(&image);
-	return same;
-}
-
 int publisher_read(struct publisher *publisher, struct faults *faults)
 {
 	int fault = image_read(publisher->images, publisher->tables);
@@ -198,6 +208,7 @@ int publisher_init(struct publisher *publisher, struct tables *tables, struct st
 	int fault = state_draw_key(state, key);
 
 	*publisher = (struct publisher){.tables = tables, .state = state, .phase = ""};
+	pthread_mutex_init(&publisher->lock, NULL);
 	for (uint32_t slot = 0; slot < GENERATION_SLOTS; slot++)
 		image_init(&publisher->images[slot], slot);
 	if (fault) {
@@ -213,6 +224,8 @@ void publisher_free(struct publisher *publisher)
 {
 	for (uint32_t slot = 0; slot < GENERATION_SLOTS; slot++)
 		image_free(&publisher->images[slot]);
+	reaction_free(publisher->reaction);
+	publisher->reaction = NULL;
 	publisher->known = false;
 }
 

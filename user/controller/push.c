@@ -73,7 +73,7 @@ static int push_compile_bundle(struct push *push, struct bundle *bundle)
 	ids_free(&push->ids);
 	if (ids_copy(&push->ids, &push->controller->ids))
 		return faults_memory(&push->faults);
-	fault = generation_make(bundle, NULL, NULL, &push->ids, &push->made, &push->faults);
+	fault = generation_make(bundle, NULL, &push->controller->publisher.health, &push->ids, &push->made, &push->faults);
 	push->compile_nanoseconds = uv_hrtime() - began;
 	return fault;
 }
@@ -93,12 +93,24 @@ static int push_compile(struct push *push, struct bundle **bundle)
 	return fault;
 }
 
+static struct health push_health(const struct push *push)
+{
+	return (struct health){push->made->down, push->made->config->member_count};
+}
+
+static struct publication push_publication(const struct push *push, uint32_t number, const struct health *health)
+{
+	return (struct publication){
+		.generation = number, .config = push->made->config, .compiled = push->made->compiled, .health = health,
+		.ids = &push->ids,
+	};
+}
+
 /* Publishes push->made; `keep` is the bundle to keep, null if it is kept already. */
 static int push_publish(struct push *push, uint32_t number, const struct bundle *keep)
 {
-	struct publication publication = {
-		.generation = number, .compiled = push->made->compiled, .ids = &push->ids,
-	};
+	const struct health health = push_health(push);
+	struct publication publication = push_publication(push, number, &health);
 	uint64_t began = uv_hrtime();
 	void *archive = NULL;
 	int fault;
@@ -158,6 +170,28 @@ static time_t push_written(const struct push *push, uint32_t generation)
 	return written;
 }
 
+/* What health has moved since, and what nothing explains, is told: no answer changes because of a start. */
+static int push_take_over(struct push *push)
+{
+	const struct health health = push_health(push);
+	const struct publication publication = push_publication(push, push->made->number, &health);
+	struct reaction_difference difference;
+	int fault = publisher_adopt(&push->controller->publisher, &publication, &difference, &push->faults);
+
+	if (fault == -EINVAL)
+		faults_warning(&push->faults, NULL, "the tables hold something else than generation %" PRIu32 " compiles to "
+			       "now; they stay as they are until the next push, and health does not change them",
+			       push->made->number);
+	else if (!fault && difference.otherwise)
+		faults_warning(&push->faults, NULL, "the tables hold something else than generation %" PRIu32 " compiles to "
+			       "now: %" PRIu32 " answers stay as they are until the next push or a change of their pools' health",
+			       push->made->number, difference.otherwise);
+	else if (!fault && difference.by_health)
+		log_notice("%" PRIu32 " answers are of other states of health than those known now; they follow with the next "
+			   "verdict", difference.by_health);
+	return fault == -EINVAL ? 0 : fault;
+}
+
 /* The live generation stays as it is; its bundle is compiled only to know what it is. */
 static int push_adopt(struct push *push, uint32_t generation)
 {
@@ -180,10 +214,7 @@ static int push_adopt(struct push *push, uint32_t generation)
 		return fault;
 	push->made->number = generation;
 	push->made->published = push_written(push, generation);
-	if (!publish_is_live(publisher, push->made->compiled))
-		faults_warning(&push->faults, NULL, "the tables hold something else than generation %" PRIu32 " compiles to "
-			       "now; they stay as they are until the next push", generation);
-	return 0;
+	return push_take_over(push);
 }
 
 /* After a reboot the tables are empty: the same generation again, so that no answer changes. */

@@ -134,6 +134,16 @@ bool reaction_should_rest(const struct reaction *reaction)
 	return !entries->counts[ENTRY_RESTING] && entries->counts[ENTRY_LEFT] > entries->count / 4;
 }
 
+uint64_t reaction_rest(struct reaction *reaction)
+{
+	return entries_rest(&reaction->entries);
+}
+
+void reaction_rested(struct reaction *reaction, uint64_t round)
+{
+	entries_rested(&reaction->entries, round);
+}
+
 /* -- pools -> services -- */
 
 struct users_walk {

@@ -70,8 +70,11 @@ const struct config *reaction_config(const struct reaction *reaction);
 
 /*
  * A call that finds no free entry waits for a grace period. To have some ready, the owner may do so beforehand, in any
- * thread: if reaction_should_rest(), entries_rest() with the lock held; grace_period() without; entries_rested() with it.
+ * thread: if reaction_should_rest(), round = reaction_rest(); then grace_period(); then reaction_rested(round). Reactions
+ * may come between.
  */
 bool reaction_should_rest(const struct reaction *reaction);
+uint64_t reaction_rest(struct reaction *reaction);
+void reaction_rested(struct reaction *reaction, uint64_t round);
 
 #endif

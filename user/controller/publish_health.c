@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/* Where pushes and verdicts meet: publish.h says how they are ordered. */
+#include "user/controller/publish_health.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "user/common/log.h"
+#include "user/controller/grace.h"
+
+/* The image knows how far the slot is in use, so that the push after the next clears what is left there. */
+static void follow_image(struct publisher *publisher, uint32_t slot)
+{
+	size_t used = reaction_entries(publisher->reaction)->fresh - 1;
+
+	if (publisher->images[slot].answer_count < used)
+		publisher->images[slot].answer_count = used;
+}
+
+int publish_follow(struct publisher *publisher, uint32_t slot, struct reaction_counts *counts)
+{
+	const struct config *config = reaction_config(publisher->reaction);
+	uint8_t *down = NULL;
+	int fault = -ENOMEM;
+
+	if (health_source_read(&publisher->health, config, &down))
+		log_error("no memory for the states of %u members: answers stay as they are", config->member_count);
+	else
+		fault = react(publisher->reaction, &(struct health){down, config->member_count}, counts);
+	free(down);
+	follow_image(publisher, slot);
+	return fault;
+}
+
+int publisher_react(struct publisher *publisher, struct reaction_counts *counts)
+{
+	int fault = 0;
+
+	if (counts)
+		memset(counts, 0, sizeof(*counts));
+	pthread_mutex_lock(&publisher->lock);
+	if (publisher->reaction)
+		fault = publish_follow(publisher, publisher_generation(publisher) % GENERATION_SLOTS, counts);
+	pthread_mutex_unlock(&publisher->lock);
+	return fault;
+}
+
+/* -- resting -- */
+
+bool publisher_should_rest(struct publisher *publisher)
+{
+	bool should;
+
+	pthread_mutex_lock(&publisher->lock);
+	should = publisher->reaction && reaction_should_rest(publisher->reaction);
+	pthread_mutex_unlock(&publisher->lock);
+	return should;
+}
+
+/* A push may put another reaction in the place of this one meanwhile; its rounds are others. */
+void publisher_rest(struct publisher *publisher)
+{
+	struct faults faults;
+	uint64_t round = 0;
+	int fault;
+
+	pthread_mutex_lock(&publisher->lock);
+	if (publisher->reaction)
+		round = reaction_rest(publisher->reaction);
+	pthread_mutex_unlock(&publisher->lock);
+	faults_init(&faults);
+	fault = grace_period(&faults);
+	faults_log(&faults);
+	faults_free(&faults);
+	pthread_mutex_lock(&publisher->lock);
+	if (publisher->reaction && !fault)
+		reaction_rested(publisher->reaction, round);
+	pthread_mutex_unlock(&publisher->lock);
+}
+
+/* -- taking over what is live -- */
+
+/* Tables that health does not touch, as they are and as they should be. */
+static int adopt_rows(struct publisher *publisher, const struct publication *publication, uint32_t slot,
+		      struct faults *faults)
+{
+	struct image image;
+	int fault = image_build(&image, slot, publication->compiled, publisher->tables, publisher->draw_key, faults);
+
+	if (fault)
+		return fault == -E2BIG ? -EINVAL : fault;
+	fault = image_equal(&image, &publisher->images[slot]) ? 0 : -EINVAL;
+	image_free(&image);
+	return fault;
+}
+
+/*
+ * The process that wrote the slot may have left entries a moment ago that readers are still at: after a grace period and a
+ * word to the fallback nobody is.
+ */
+int publisher_adopt(struct publisher *publisher, const struct publication *publication,
+		    struct reaction_difference *difference, struct faults *faults)
+{
+	uint32_t slot = publication->generation % GENERATION_SLOTS;
+	struct reaction *reaction, *old;
+	int fault = adopt_rows(publisher, publication, slot, faults);
+
+	if (fault)
+		return fault;
+	fault = grace_period(faults);
+	if (fault)
+		return fault;
+	entries_forsake(publisher->tables);
+	fault = reaction_new(publication->config, publication->compiled, publication->health, publisher->tables, slot,
+			     &reaction);
+	if (fault == -ENOMEM)
+		return faults_memory(faults);
+	if (fault)
+		return -EINVAL;
+	reaction_compare(reaction, difference);
+	pthread_mutex_lock(&publisher->lock);
+	old = publisher->reaction;
+	publisher->reaction = reaction;
+	follow_image(publisher, slot);
+	pthread_mutex_unlock(&publisher->lock);
+	reaction_free(old);
+	return 0;
+}

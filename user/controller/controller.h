@@ -40,6 +40,7 @@ struct controller {
 	size_t used[TABLE_COUNT];	/* entries in use, as of the last job */
 	struct push *pushes;		/* the first one runs, the others wait */
 	time_t started;
+	bool resting;			/* a grace period for the reactions to come is waited for */
 	bool stopping;
 };
 

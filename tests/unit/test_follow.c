@@ -236,6 +236,29 @@ static void test_takes_over(void **unused)
 	generation_free(generation);
 }
 
+/* A verdict that falls between a push's compilation and its end: live with it, never without. */
+static void test_verdict_while_compiling(void **unused)
+{
+	struct fixture *fixture = begin_large(4096, 512);
+	struct generation *live = NULL, *next;
+	struct reaction_counts counts;
+
+	(void)unused;
+	for (unsigned int i = 0; i < 10; i++) {
+		next = make_generation(5 + i % 2, 3, 10, &fixture->ids);
+		states_flip(random_number() % MEMBERS_MAX);
+		publisher_react(&fixture->publisher, NULL);
+		push(fixture, next);
+		assert_int_equal(behind(fixture, next), 0);
+		assert_int_equal(publisher_react(&fixture->publisher, &counts), 0);
+		assert_int_equal(counts.indices, 0);
+		generation_free(live);
+		live = next;
+	}
+	end(fixture);
+	generation_free(live);
+}
+
 /* A process that ends at any moment of a reaction leaves a slot that serves old answers and new ones, and nothing else. */
 static void test_killed_at_any_moment(void **unused)
 {
@@ -473,6 +496,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_takes_over),
+		cmocka_unit_test(test_verdict_while_compiling),
 		cmocka_unit_test(test_killed_at_any_moment),
 		cmocka_unit_test(test_beside_pushes_and_readers),
 		cmocka_unit_test(test_ten_thousand_services),

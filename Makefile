@@ -109,9 +109,12 @@ $(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
 $(OBJ)/replay: $(call objects,$(wildcard tests/replay/*.c) $(filter-out tests/vectors/run.c tests/vectors/driver.c tests/vectors/server.c,$(wildcard tests/vectors/*.c)))
 $(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
 $(OBJ)/freeze: $(call objects,tests/load/freeze.c)
+$(OBJ)/flap: $(call objects,tests/load/flap.c tests/vectors/frame.c tests/vectors/program.c)
 $(OBJ)/load: $(call objects,tests/bench/load.c)
 $(call objects,tests/bench/load.c): $(BUILD)/load.skel.h
-$(OBJ)/vectors-run $(OBJ)/replay $(OBJ)/flood $(OBJ)/freeze $(OBJ)/load: $(OBJ)/libecsdns.a
+TOOLS := $(addprefix $(OBJ)/,vectors-run replay flood freeze flap load)
+$(TOOLS): $(OBJ)/libecsdns.a
+$(TOOLS):
 	$(SAY) "  LINK    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
 
@@ -144,7 +147,7 @@ demo: packages
 E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh tests/e2e/semantics.sh tests/e2e/zones.sh \
 	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh tests/e2e/agreement.sh \
 	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
-	tests/e2e/life.sh tests/e2e/flood.sh tests/e2e/capacity.sh tests/fuzz/run.sh tests/e2e/kernel61.sh \
+	tests/e2e/life.sh tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/capacity.sh tests/fuzz/run.sh tests/e2e/kernel61.sh \
 	tests/kernel61/test_vm.sh
 # test_topology runs plain, too: its figures of memory and time mean nothing under sanitizers.
 CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(E2E)
@@ -163,7 +166,8 @@ check-long: test-packages
 
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%)
-tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD)/flood $(BUILD)/freeze $(BUILD)/test_topology
+tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD)/flood $(BUILD)/freeze $(BUILD)/flap \
+	$(BUILD)/test_topology
 
 # To be run before and after a change to the query path; no part of check.
 ratio: test-packages

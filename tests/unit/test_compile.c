@@ -550,6 +550,56 @@ static void test_pool_when_all_down(void **state)
 	fixture_end(&f);
 }
 
+/* A quorum is of the members of one type; below it the pool is down, and served whole if there is no other. */
+static void test_min_up(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f, SERVER ONE "checks: {web: {type: tcp, port: 80}}\npools:\n"
+		      "  main: {check: web, min_up: 2, members: [{name: a, address: 192.0.2.1}, {name: b, address: 192.0.2.2}, "
+		      "{name: c, address: 192.0.2.3}, {name: d, address: \"2001:db8::1\"}, {name: e, address: \"2001:db8::2\"}]}\n"
+		      "  spare: {check: web, members: [{name: a, address: 192.0.2.9}, {name: b, address: \"2001:db8::9\"}]}\n"
+		      "services: [{name: www.example.com, topology: one, regions: {all: [main, spare]}}]\n");
+	fixture_down(&f, "0");
+	assert_last_octets(answer_of(&f, 0, 0, SERVICE_A), "2 3");
+	assert_reason(&f, 0, SERVICE_A, "main", COMPILED_PREFERRED);
+	fixture_down(&f, "0 2");
+	assert_last_octets(answer_of(&f, 0, 0, SERVICE_A), "9");
+	assert_reason(&f, 0, SERVICE_A, "spare", COMPILED_FAILED_OVER);
+	assert_reason(&f, 0, SERVICE_AAAA, "main", COMPILED_PREFERRED);
+	fixture_down(&f, "3");
+	assert_reason(&f, 0, SERVICE_A, "main", COMPILED_PREFERRED);
+	assert_reason(&f, 0, SERVICE_AAAA, "spare", COMPILED_FAILED_OVER);
+	fixture_down(&f, "0 2 5 6");
+	assert_last_octets(answer_of(&f, 0, 0, SERVICE_A), "1 2 3");
+	assert_reason(&f, 0, SERVICE_A, "main", COMPILED_SERVE_ALL);
+	fixture_end(&f);
+}
+
+/* Down with what it depends on, over any number of pools; up as long as that answers for some type. */
+static void test_depends_on(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f, SERVER ONE "checks: {web: {type: tcp, port: 80}}\npools:\n"
+		      "  web: {depends_on: [api], members: [{name: a, address: 192.0.2.1}]}\n"
+		      "  api: {check: web, depends_on: [base], members: [{name: a, address: 192.0.2.2}]}\n"
+		      "  base: {check: web, members: [{name: a, address: 192.0.2.3}, {name: b, address: \"2001:db8::3\"}]}\n"
+		      "  spare: {members: [{name: a, address: 192.0.2.9}]}\n"
+		      "services: [{name: www.example.com, topology: one, regions: {all: [web, spare]}}]\n");
+	fixture_down(&f, "2");
+	assert_reason(&f, 0, SERVICE_A, "web", COMPILED_PREFERRED);
+	fixture_down(&f, "2 3");
+	assert_reason(&f, 0, SERVICE_A, "spare", COMPILED_FAILED_OVER);
+	fixture_down(&f, "1");
+	assert_reason(&f, 0, SERVICE_A, "spare", COMPILED_FAILED_OVER);
+	fixture_down(&f, "0");
+	assert_reason(&f, 0, SERVICE_A, "web", COMPILED_PREFERRED);
+	fixture_end(&f);
+}
+
 /* What fits only as long as somebody is down, does not fit. */
 static void test_too_long_when_up(void **state)
 {
@@ -770,6 +820,8 @@ int main(void)
 		cmocka_unit_test(test_order_of_pools),
 		cmocka_unit_test(test_nodata_when_all_down),
 		cmocka_unit_test(test_pool_when_all_down),
+		cmocka_unit_test(test_min_up),
+		cmocka_unit_test(test_depends_on),
 		cmocka_unit_test(test_too_long_when_up),
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_stable),

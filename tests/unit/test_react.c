@@ -253,6 +253,11 @@ static void add_pool(struct text *text, unsigned int number)
 	if (random_below(6))
 		add(text, "    check: web\n");
 	add(text, "    method: %s\n", methods[method]);
+	if (!random_below(3))
+		add(text, "    min_up: %u\n", 1 + random_below(2));
+	/* mostly on one before it; a circle now and then is refused */
+	if (number && !random_below(3))
+		add(text, "    depends_on: [p%u]\n", random_below(number + !random_below(8)));
 	if (!method && random_below(2))
 		add(text, "    max_answers: %u\n", 1 + random_below(3));
 	add_members(text, number, method >= 2);

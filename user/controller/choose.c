@@ -27,12 +27,13 @@ bool choose_member_up(const struct config_pool *pool, size_t member, const struc
 
 static bool pool_up(const struct config_pool *pool, enum service_type type, const struct health *health)
 {
+	uint32_t count = 0;
+
 	if (pool->cname)
 		return true;
-	for (size_t i = 0; i < pool->member_count; i++)
-		if (choose_member_fits(pool, &pool->members[i], type) && choose_member_up(pool, i, health))
-			return true;
-	return false;
+	for (size_t i = 0; i < pool->member_count && count < pool->min_up; i++)
+		count += choose_member_fits(pool, &pool->members[i], type) && choose_member_up(pool, i, health);
+	return count == pool->min_up;
 }
 
 bool choose_pool_has(const struct config_pool *pool, enum service_type type)
@@ -43,10 +44,16 @@ bool choose_pool_has(const struct config_pool *pool, enum service_type type)
 void choose_pools_up(const struct config *config, const struct health *health, uint8_t *up)
 {
 	for (size_t i = 0; i < config->pool_count; i++) {
-		up[i] = 0;
+		uint32_t number = config->pool_order[i];
+		const struct config_pool *pool = &config->pools[number];
+
+		up[number] = 0;
 		for (int type = 0; type < SERVICE_TYPES; type++)
-			if (pool_up(&config->pools[i], type, health))
-				up[i] |= 1 << type;
+			if (pool_up(pool, type, health))
+				up[number] |= 1 << type;
+		for (size_t j = 0; j < pool->depends_count; j++)
+			if (!up[pool->depends_on[j]])
+				up[number] = 0;
 	}
 }
 

@@ -17,12 +17,12 @@ bool choose_member_fits(const struct config_pool *pool, const struct config_memb
 
 bool choose_member_up(const struct config_pool *pool, size_t member, const struct health *health);
 
-/* Can the pool give this type, when it is up? A CNAME pool gives every type: the CNAME. */
+/* Can the pool give this type, when it is up? A CNAME pool gives every type: the CNAME. (min_up asks for no more than fit.) */
 bool choose_pool_has(const struct config_pool *pool, enum service_type type);
 
 /*
- * Which pools are up: config->pool_count octets, of bits (1 << enum service_type). A pool is up for a type if a member is
- * that fits; a CNAME pool always, for all.
+ * Which pools are up: config->pool_count octets, of bits (1 << enum service_type). A pool is up for a type if `min_up` of the
+ * members that fit are, and if every pool that it depends on is up for some type; a CNAME pool always, for all.
  */
 void choose_pools_up(const struct config *config, const struct health *health, uint8_t *up);
 

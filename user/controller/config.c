@@ -288,6 +288,35 @@ uint32_t parser_refer(struct parser *parser, const struct node *node, const char
 	return number == WORDS_NONE ? CONFIG_NONE : number;
 }
 
+int parser_pools(struct parser *parser, const struct node *node, const char *what, uint32_t **pools, size_t *count)
+{
+	const struct node_item *item;
+	uint32_t pool;
+
+	if (!tree_expect(node, NODE_LIST, what, parser->faults))
+		return 0;
+	if (!node->count) {
+		faults_error(parser->faults, &node->place, "expected at least one pool");
+		return 0;
+	}
+	*pools = arena_alloc(parser->config->arena, node->count, sizeof(**pools));
+	if (!*pools)
+		return -ENOMEM;
+	for (item = node->items; item && !faults_enough(parser->faults); item = item->next) {
+		pool = parser_refer(parser, item->value, "pool", &parser->pools);
+		for (size_t i = 0; i < *count && pool != CONFIG_NONE; i++) {
+			if ((*pools)[i] != pool)
+				continue;
+			faults_error(parser->faults, &item->value->place, "pool %s is in this list twice",
+				     parser->config->pools[pool].name);
+			pool = CONFIG_NONE;
+		}
+		if (pool != CONFIG_NONE)
+			(*pools)[(*count)++] = pool;
+	}
+	return 0;
+}
+
 static bool name_set(struct config_name *name, struct arena *arena)
 {
 	char text[KNOT_DNAME_TXT_MAXLEN + 1];

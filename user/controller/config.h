@@ -115,6 +115,9 @@ struct config_pool {
 	uint32_t check;			/* CONFIG_NONE: always up */
 	enum config_method method;
 	uint32_t max_answers;
+	uint32_t min_up;		/* of the members of a type: with fewer up it is down for that type */
+	uint32_t *depends_on;		/* numbers: it is down while any of these is */
+	size_t depends_count;
 	struct config_member *members;
 	size_t member_count;
 	uint32_t first_member;		/* number of members[0] over all pools, for struct health */
@@ -169,6 +172,7 @@ struct config {
 	size_t check_count;
 	struct config_pool *pools;
 	size_t pool_count;
+	uint32_t *pool_order;		/* all pools, each behind those that it depends on */
 	struct config_topology *topologies;
 	size_t topology_count;
 	struct config_service *services;

@@ -4,6 +4,7 @@
 #include <libknot/descriptor.h>
 #include <string.h>
 
+#include "user/controller/choose.h"
 #include "user/controller/parser.h"
 #include "user/controller/prefixes.h"
 
@@ -216,7 +217,7 @@ int config_checks(struct parser *parser)
 
 /* -- pools -- */
 
-#define POOL_KEYS(X) X(check) X(method) X(max_answers) X(members) X(cname)
+#define POOL_KEYS(X) X(check) X(method) X(max_answers) X(min_up) X(depends_on) X(members) X(cname)
 enum pool_key {
 #define X(name) POOL_##name,
 	POOL_KEYS(X)
@@ -306,6 +307,29 @@ static int pool_members(struct parser *parser, const struct node *node, struct c
 	return fault;
 }
 
+/* Members of a family that can be chosen, and how many of them must be up. */
+static void pool_quorum(struct parser *parser, const struct node *node, const struct config_pool *pool, uint8_t length)
+{
+	uint32_t members = 0;
+
+	for (size_t i = 0; i < pool->member_count; i++)
+		members += choose_member_fits(pool, &pool->members[i], length == 4 ? SERVICE_A : SERVICE_AAAA);
+	if (members && members < pool->min_up)
+		faults_error(parser->faults, &node->place,
+			     "`min_up` is %u, but the pool has only %u IPv%c member%s that can be chosen, so that it could never "
+			     "be up for them", pool->min_up, members, length == 4 ? '4' : '6', members > 1 ? "s" : "");
+}
+
+static void pool_min_up(struct parser *parser, const struct node *node, struct config_pool *pool)
+{
+	if (!tree_number(node, "`min_up`", 1, ANSWER_RECORDS_MAX, &pool->min_up, parser->faults))
+		return;
+	pool_quorum(parser, node, pool, 4);
+	pool_quorum(parser, node, pool, 16);
+	if (pool->check == CONFIG_NONE && pool->min_up > 1)
+		faults_warning(parser->faults, &node->place, "`min_up` has no meaning without a `check`: all members count as up");
+}
+
 static int pool_cname(struct parser *parser, const struct node *const *values, struct config_pool *pool)
 {
 	int fault = 0;
@@ -321,14 +345,17 @@ static int pool_cname(struct parser *parser, const struct node *const *values, s
 	return fault;
 }
 
-static int pool_read(struct parser *parser, const struct node *node, struct config_pool *pool)
+/* *depends becomes its `depends_on`, for when all pools are known. */
+static int pool_read(struct parser *parser, const struct node *node, struct config_pool *pool, const struct node **depends)
 {
 	const struct node *values[POOL_KEY_COUNT];
 	uint32_t method = CONFIG_METHOD_all;
+	int fault;
 
 	pool->place = parser_place(parser, node);
 	pool->check = CONFIG_NONE;
 	pool->max_answers = 8;
+	pool->min_up = 1;
 	pool->first_member = parser->config->member_count;
 	if (!tree_fields(node, "a pool", pool_keys, POOL_KEY_COUNT, values, parser->faults))
 		return 0;
@@ -349,10 +376,15 @@ static int pool_read(struct parser *parser, const struct node *node, struct conf
 				       "method %s, which gives one record",
 				       config_method_names[method]);
 	}
-	if (values[POOL_members])
-		return pool_members(parser, values[POOL_members], pool);
-	faults_error(parser->faults, &node->place, "expected a pool's `members`, or its `cname`");
-	return 0;
+	*depends = values[POOL_depends_on];
+	if (!values[POOL_members]) {
+		faults_error(parser->faults, &node->place, "expected a pool's `members`, or its `cname`");
+		return 0;
+	}
+	fault = pool_members(parser, values[POOL_members], pool);
+	if (!fault && values[POOL_min_up])
+		pool_min_up(parser, values[POOL_min_up], pool);
+	return fault;
 }
 
 int config_pools(struct parser *parser)
@@ -360,11 +392,13 @@ int config_pools(struct parser *parser)
 	size_t count = section_count(parser, SECTION_pools, NODE_MAP, "a map of pools by name");
 	struct config *config = parser->config;
 	struct section_walk walk = {0};
+	const struct node **depends;
 	struct config_pool *pool;
 	int fault = 0;
 
 	config->pools = arena_alloc(config->arena, count, sizeof(*config->pools));
-	if (!config->pools)
+	depends = arena_alloc(parser->trees, count, sizeof(*depends));
+	if (!config->pools || !depends)
 		return -ENOMEM;
 	while (!fault && section_next(parser, SECTION_pools, &walk)) {
 		pool = &config->pools[config->pool_count];
@@ -376,7 +410,7 @@ int config_pools(struct parser *parser)
 				     "a pool cannot be named \"%s\", which has a "
 				     "meaning for `when_all_down`",
 				     pool->name);
-		fault = pool_read(parser, walk.item->value, pool);
+		fault = pool_read(parser, walk.item->value, pool, &depends[pool - config->pools]);
 	}
-	return fault;
+	return fault ? fault : config_depends(parser, depends);
 }

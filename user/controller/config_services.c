@@ -210,32 +210,8 @@ static int service_name(struct parser *parser, const struct node *node, struct c
 
 static int preference_read(struct parser *parser, const struct node *node, struct config_preference *preference)
 {
-	const struct node_item *item;
-	uint32_t pool;
-
 	preference->place = parser_place(parser, node);
-	if (!tree_expect(node, NODE_LIST, "a list of pools in order of preference", parser->faults))
-		return 0;
-	if (!node->count) {
-		faults_error(parser->faults, &node->place, "expected at least one pool");
-		return 0;
-	}
-	preference->pools = arena_alloc(parser->config->arena, node->count, sizeof(*preference->pools));
-	if (!preference->pools)
-		return -ENOMEM;
-	for (item = node->items; item && !faults_enough(parser->faults); item = item->next) {
-		pool = parser_refer(parser, item->value, "pool", &parser->pools);
-		for (size_t i = 0; i < preference->count && pool != CONFIG_NONE; i++) {
-			if (preference->pools[i] != pool)
-				continue;
-			faults_error(parser->faults, &item->value->place, "pool %s is in this list twice",
-				     parser->config->pools[pool].name);
-			pool = CONFIG_NONE;
-		}
-		if (pool != CONFIG_NONE)
-			preference->pools[preference->count++] = pool;
-	}
-	return 0;
+	return parser_pools(parser, node, "a list of pools in order of preference", &preference->pools, &preference->count);
 }
 
 static void region_unknown(struct parser *parser, const struct node *key, const struct config_topology *topology)

@@ -49,6 +49,12 @@ int config_topologies(struct parser *parser);
 int config_services(struct parser *parser);
 
 /*
+ * What pools depend on: lists[pool] of each, null where there is none, when all pools have names. Sets config->pool_order;
+ * circles are errors.
+ */
+int config_depends(struct parser *parser, const struct node *const *lists);
+
+/*
  * Items of a section over all files: how many, and one after the other. Where the section is not of that kind is an
  * error, `what` says what it should be. A walk begins zeroed and ends with false, or after too many errors.
  */
@@ -74,6 +80,9 @@ bool parser_define(struct parser *parser, const struct node *key, const char *wh
 
 /* A reference to one: its number, or CONFIG_NONE with an error. */
 uint32_t parser_refer(struct parser *parser, const struct node *node, const char *what, const struct words *names);
+
+/* A list of pools, none twice, kept in the configuration's arena. What is wrong is left out. 0 or -ENOMEM. */
+int parser_pools(struct parser *parser, const struct node *node, const char *what, uint32_t **pools, size_t *count);
 
 /* A domain name. False with an error, or with *fault -ENOMEM. */
 bool parser_name(struct parser *parser, const struct node *node, const char *what, struct config_name *out, int *fault);

@@ -74,7 +74,7 @@ struct service {
 	__u16 regions;		/* of that topology */
 	__u8 types;		/* bit (1 << service_type): has it, for every client */
 	__u8 flags;
-	__u16 reserved;
+	__u8 spread4, spread6;	/* blocks are no larger than of these lengths, so that hash pools spread them; 0: as they are */
 };
 
 /* -- topology4, topology6: LPM tries, one entry per edge (see select.h for how they are read) -- */

@@ -36,7 +36,7 @@ struct selection {
 	__u8 family;		/* ECS_FAMILY_* of that address */
 	__u8 client;		/* enum select_client */
 	__u8 scope;		/* for the echo */
-	__u8 block;		/* length of the one-region block around the address (ECS.md section 2) */
+	__u8 block;		/* length of the one-region block around the address (ECS.md section 2), or of its spread */
 	__u8 tailored;		/* the answer depends on the region */
 	__u8 outcome;		/* enum reason the reply is counted under; set by answer_write() */
 	__u16 region;
@@ -180,6 +180,18 @@ PIECE int select_type(const struct service *service, __u16 type, __u32 *common)
 }
 
 /*
+ * A region's block may hold half of the clients there are. Where a service has pools that hash, its blocks are cut down to
+ * the size that shall be spread: answers then differ within the region, and the scope has to say so.
+ */
+PIECE void select_spread(struct selection *selection)
+{
+	__u8 spread = selection->family == ECS_FAMILY_IPV4 ? selection->service.spread4 : selection->service.spread6;
+
+	if (selection->block < spread)
+		selection->block = spread;
+}
+
+/*
  * The whole stage: name -> service, client -> region and scope, (service, region, type) -> answer number. Inline even
  * in the driver: kernels before 6.8 take a lookup's key from a map's value, but not through a stage's argument.
  */
@@ -204,6 +216,7 @@ PIECE int select_answer(const struct message *message, const struct query *query
 		fault = select_region(selection, lookup, selection->service.topology);
 		if (fault)
 			return fault;
+		select_spread(selection);
 		if (selection->client == CLIENT_ECS)
 			selection->scope = selection->block;
 		index = selection->service.index + SERVICE_COMMON + selection->region * SERVICE_TYPES + kind;

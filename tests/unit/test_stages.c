@@ -1398,10 +1398,12 @@ static void test_select_random_topologies(void **state)
 		random_prefixes(v4, &n4, 32);
 		random_prefixes(v6, &n6, 128);
 		compile_into(&lookup, 1, v4, n4, v6, n6);
+		lookup.service.spread4 = random_below(2) ? random_below(33) : 0;
+		lookup.service.spread6 = random_below(2) ? random_below(129) : 0;
 		for (i = 0; i < 40; i++) {
 			unsigned int family = 1 + random_below(2), bits = family == 1 ? 32 : 128;
 			unsigned int source = 1 + random_below(bits);
-			uint8_t address[16] = { 0 }, scope;
+			uint8_t address[16] = { 0 }, scope, spread;
 			uint32_t region;
 
 			if (family == 1 && n4)
@@ -1419,13 +1421,17 @@ static void test_select_random_topologies(void **state)
 			if (selection.client == CLIENT_SPECIAL) {
 				assert_int_equal(topology_lookup(&lookup.v4[1], 32, query.source_address, &region, &scope), 0);
 				assert_int_equal(selection.region, region);
+				spread = lookup.service.spread4;	/* of the resolver's address, and the scope is not its own */
+				assert_int_equal(selection.block, scope > spread ? scope : spread);
+				assert_int_equal(selection.scope, select_special(&query));
 				continue;
 			}
 			assert_int_equal(topology_lookup(family == 1 ? &lookup.v4[1] : &lookup.v6[1], bits, address, &region,
 							 &scope), 0);
+			spread = family == 1 ? lookup.service.spread4 : lookup.service.spread6;
 			assert_int_equal(selection.region, region);
-			assert_int_equal(selection.scope, scope);
-			assert_int_equal(selection.block, scope);
+			assert_int_equal(selection.scope, scope > spread ? scope : spread);
+			assert_int_equal(selection.block, selection.scope);
 		}
 		free_tables(&lookup);
 	}

@@ -97,6 +97,31 @@ bool choose_all_cname(const struct config *config, const struct config_service *
 	return !kinds.others;
 }
 
+struct spread {
+	const struct config *config;
+	uint8_t v4, v6;
+};
+
+static void spread_deepen(void *context, uint32_t number)
+{
+	struct spread *spread = context;
+	const struct config_pool *pool = &spread->config->pools[number];
+
+	if (spread->v4 < pool->spread4)
+		spread->v4 = pool->spread4;
+	if (spread->v6 < pool->spread6)
+		spread->v6 = pool->spread6;
+}
+
+void choose_spread(const struct config *config, const struct config_service *service, uint8_t *spread4, uint8_t *spread6)
+{
+	struct spread spread = {config, 0, 0};
+
+	choose_each_pool(config, service, spread_deepen, &spread);
+	*spread4 = spread.v4;
+	*spread6 = spread.v6;
+}
+
 /* The first of the region's pools that has the type; CONFIG_NONE if none. */
 static uint32_t region_pool(const struct config *config, const struct config_preference *preference,
 			    enum service_type type)

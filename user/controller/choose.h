@@ -35,6 +35,12 @@ bool choose_any_cname(const struct config *config, const struct config_service *
 bool choose_all_cname(const struct config *config, const struct config_service *service);
 
 /*
+ * How small its blocks have to be: the longest `spread` of its pools, whichever of them are up, since health changes no
+ * scope. 0: as they are.
+ */
+void choose_spread(const struct config *config, const struct config_service *service, uint8_t *spread4, uint8_t *spread6);
+
+/*
  * The types of a service as bits (1 << enum service_type). What some regions could give and others not is an error that
  * names those.
  */

@@ -292,6 +292,7 @@ static int compile_service(struct compiler *compiler, uint32_t number, uint32_t 
 	to->value.topology = from->topology + 1;
 	to->value.regions = topology->region_count;
 	*index += SERVICE_COMMON + topology->region_count * SERVICE_TYPES;
+	choose_spread(compiler->config, from, &to->value.spread4, &to->value.spread6);
 	to->value.types = choose_types(compiler->config, from, compiler->faults);
 	origin_find(&origin, compiler->config, compiler->zones, from, to->value.types, compiler->faults);
 	if (compiler->faults->errors > errors)
@@ -435,6 +436,21 @@ static void warn_mixed(struct compiler *compiler, const struct compiled_service 
 	}
 }
 
+/* What lies behind the client subnet is zeros: blocks that resolvers do not tell apart get one member, whatever their size. */
+static void warn_spread(struct compiler *compiler, const struct config_pool *pool)
+{
+	const struct config_server *server = &compiler->config->server;
+
+	if (server->ecs && pool->spread4 > server->resolvers.v4)
+		faults_warning(compiler->faults, &pool->place,
+			       "pool %s spreads blocks of /%u, but resolvers send client subnets of /%u: all clients of one get "
+			       "the same member", pool->name, pool->spread4, server->resolvers.v4);
+	if (server->ecs && pool->spread6 > server->resolvers.v6)
+		faults_warning(compiler->faults, &pool->place,
+			       "pool %s spreads blocks of /%u, but resolvers send client subnets of /%u: all clients of one get "
+			       "the same member", pool->name, pool->spread6, server->resolvers.v6);
+}
+
 static void compile_warnings(struct compiler *compiler)
 {
 	const struct config *config = compiler->config;
@@ -443,6 +459,8 @@ static void compile_warnings(struct compiler *compiler)
 		faults_warning(compiler->faults, &config->checks[0].place,
 			       "checks are not run by this version: all members "
 			       "count as up");
+	for (size_t i = 0; i < config->pool_count; i++)
+		warn_spread(compiler, &config->pools[i]);
 	for (size_t i = 0; i < compiler->compiled->service_count; i++) {
 		warn_size(compiler, &compiler->compiled->services[i]);
 		warn_mixed(compiler, &compiler->compiled->services[i]);

@@ -317,6 +317,32 @@ int parser_pools(struct parser *parser, const struct node *node, const char *wha
 	return 0;
 }
 
+static void length_read(struct parser *parser, const struct node *node, const char *of, char family, unsigned int most,
+			uint8_t *length)
+{
+	char expected[96];
+	const char *text;
+
+	snprintf(expected, sizeof(expected), "the length of IPv%c %s, from /1 to /%u", family, of, most);
+	if (tree_text(node, expected, &text, parser->faults) && !prefix_length_parse(text, most, length))
+		faults_error(parser->faults, &node->place, "expected %s, not \"%.64s\"", expected, text);
+}
+
+void parser_lengths(struct parser *parser, const struct node *node, const char *what, const char *of, uint8_t *v4, uint8_t *v6)
+{
+	char expected[128];
+
+	snprintf(expected, sizeof(expected), "%s for IPv4 and IPv6, such as [/24, /56]", what);
+	if (!tree_expect(node, NODE_LIST, expected, parser->faults))
+		return;
+	if (node->count != 2) {
+		faults_error(parser->faults, &node->place, "expected two lengths, for IPv4 and IPv6, such as [/24, /56]");
+		return;
+	}
+	length_read(parser, node->items->value, of, '4', 32, v4);
+	length_read(parser, node->items->next->value, of, '6', 128, v6);
+}
+
 static bool name_set(struct config_name *name, struct arena *arena)
 {
 	char text[KNOT_DNAME_TXT_MAXLEN + 1];

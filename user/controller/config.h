@@ -115,6 +115,7 @@ struct config_pool {
 	uint32_t check;			/* CONFIG_NONE: always up */
 	enum config_method method;
 	uint32_t max_answers;
+	uint8_t spread4, spread6;	/* of method hash: the largest blocks that get one member each; 0: a region's */
 	uint32_t min_up;		/* of the members of a type: with fewer up it is down for that type */
 	uint32_t *depends_on;		/* numbers: it is down while any of these is */
 	size_t depends_count;

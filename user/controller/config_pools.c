@@ -217,7 +217,7 @@ int config_checks(struct parser *parser)
 
 /* -- pools -- */
 
-#define POOL_KEYS(X) X(check) X(method) X(max_answers) X(min_up) X(depends_on) X(members) X(cname)
+#define POOL_KEYS(X) X(check) X(method) X(max_answers) X(spread) X(min_up) X(depends_on) X(members) X(cname)
 enum pool_key {
 #define X(name) POOL_##name,
 	POOL_KEYS(X)
@@ -330,6 +330,16 @@ static void pool_min_up(struct parser *parser, const struct node *node, struct c
 		faults_warning(parser->faults, &node->place, "`min_up` has no meaning without a `check`: all members count as up");
 }
 
+static void pool_spread(struct parser *parser, const struct node *node, struct config_pool *pool)
+{
+	if (pool->method != CONFIG_METHOD_hash)
+		faults_error(parser->faults, &node->place, "`spread` is for method hash, where a block of clients has one member; "
+			     "method %s does not look at blocks", config_method_names[pool->method]);
+	else
+		parser_lengths(parser, node, "the lengths of blocks to be spread", "blocks to be spread", &pool->spread4,
+			       &pool->spread6);
+}
+
 static int pool_cname(struct parser *parser, const struct node *const *values, struct config_pool *pool)
 {
 	int fault = 0;
@@ -376,6 +386,8 @@ static int pool_read(struct parser *parser, const struct node *node, struct conf
 				       "method %s, which gives one record",
 				       config_method_names[method]);
 	}
+	if (values[POOL_spread])
+		pool_spread(parser, values[POOL_spread], pool);
 	*depends = values[POOL_depends_on];
 	if (!values[POOL_members]) {
 		faults_error(parser->faults, &node->place, "expected a pool's `members`, or its `cname`");

@@ -14,7 +14,6 @@ static int server_read(struct parser *parser, const struct node *node);
 static int server_addresses(struct parser *parser, const struct node *node);
 static int server_ecs(struct parser *parser, const struct node *node);
 static int server_trust(struct parser *parser, const struct node *node);
-static void server_resolvers(struct parser *parser, const struct node *node);
 static int server_synthetic(struct parser *parser, const struct node *node);
 
 /* -- server -- */
@@ -125,7 +124,8 @@ static int server_ecs(struct parser *parser, const struct node *node)
 	if (values[0])
 		tree_bool(values[0], "`enabled`", &server->ecs, parser->faults);
 	if (values[2])
-		server_resolvers(parser, values[2]);
+		parser_lengths(parser, values[2], "the lengths of client subnets that resolvers send", "client subnets",
+			       &server->resolvers.v4, &server->resolvers.v6);
 	return values[1] ? server_trust(parser, values[1]) : 0;
 }
 
@@ -155,32 +155,6 @@ static int server_trust(struct parser *parser, const struct node *node)
 	if (!fault)
 		fault = prefixes_sort(&server->trust4, 32, parser->config->files, parser->faults);
 	return fault ? fault : prefixes_sort(&server->trust6, 128, parser->config->files, parser->faults);
-}
-
-static void resolvers_length(struct parser *parser, const struct node *node, char family, unsigned int most,
-			     uint8_t *length)
-{
-	char expected[96];
-	const char *text;
-
-	snprintf(expected, sizeof(expected), "the length of IPv%c client subnets, from /1 to /%u", family, most);
-	if (tree_text(node, expected, &text, parser->faults) && !prefix_length_parse(text, most, length))
-		faults_error(parser->faults, &node->place, "expected %s, not \"%.64s\"", expected, text);
-}
-
-static void server_resolvers(struct parser *parser, const struct node *node)
-{
-	struct config_resolvers *resolvers = &parser->config->server.resolvers;
-
-	if (!tree_expect(node, NODE_LIST, "the lengths of client subnets that resolvers send for IPv4 and IPv6, such as "
-			 "[/24, /56]", parser->faults))
-		return;
-	if (node->count != 2) {
-		faults_error(parser->faults, &node->place, "expected two lengths, for IPv4 and IPv6, such as [/24, /56]");
-		return;
-	}
-	resolvers_length(parser, node->items->value, '4', 32, &resolvers->v4);
-	resolvers_length(parser, node->items->next->value, '6', 128, &resolvers->v6);
 }
 
 /* What services outside every zone say of themselves: their NS, and the SOA's first two names. */

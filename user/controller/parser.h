@@ -84,6 +84,12 @@ uint32_t parser_refer(struct parser *parser, const struct node *node, const char
 /* A list of pools, none twice, kept in the configuration's arena. What is wrong is left out. 0 or -ENOMEM. */
 int parser_pools(struct parser *parser, const struct node *node, const char *what, uint32_t **pools, size_t *count);
 
+/*
+ * [/24, /56]: a length for each family. `what` says which lengths these are, `of` what has them, both for errors; then the
+ * results stay as they were.
+ */
+void parser_lengths(struct parser *parser, const struct node *node, const char *what, const char *of, uint8_t *v4, uint8_t *v6);
+
 /* A domain name. False with an error, or with *fault -ENOMEM. */
 bool parser_name(struct parser *parser, const struct node *node, const char *what, struct config_name *out, int *fault);
 

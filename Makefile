@@ -149,8 +149,8 @@ E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferr
 	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
 	tests/e2e/life.sh tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/capacity.sh tests/fuzz/run.sh tests/e2e/kernel61.sh \
 	tests/kernel61/test_vm.sh
-# test_topology runs plain, too: its figures of memory and time mean nothing under sanitizers.
-CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(E2E)
+# These run plain, too: their figures of memory and time mean nothing under sanitizers.
+CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(BUILD)/test_follow $(E2E)
 
 check: test-packages
 	@echo "building"
@@ -167,7 +167,7 @@ check-long: test-packages
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%)
 tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD)/flood $(BUILD)/freeze $(BUILD)/flap \
-	$(BUILD)/test_topology
+	$(BUILD)/test_topology $(BUILD)/test_follow
 
 # To be run before and after a change to the query path; no part of check.
 ratio: test-packages

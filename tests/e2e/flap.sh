@@ -29,19 +29,21 @@ main()
 # The names are of one length, so that they share their negative answers.
 write_configuration()
 {
-	local services=$1
+	local services=$1 i
 
-	printf '%s\n' '$TTL 300' '@ SOA ns hostmaster 7 3600 600 604800 100' '@ NS ns' 'ns A 198.18.0.1' >"$scratch/zone"
+	printf '%s\n' "\$TTL 300" '@ SOA ns hostmaster 7 3600 600 604800 100' '@ NS ns' 'ns A 198.18.0.1' >"$scratch/zone"
 	{
 		echo "server: {addresses: [198.18.0.1]}"
 		echo "zones: [{name: example.com, file: zone}]"
 		echo "checks: {web: {type: tcp, port: 80}}"
 		echo "pools:"
 		printf '  many:\n    check: web\n    members:\n'
-		printf '    - {name: m%d, address: 192.0.2.%d}\n' $(for i in {0..63}; do echo "$i $i"; done)
+		for i in {0..63}; do
+			echo "    - {name: m$i, address: 192.0.2.$i}"
+		done
 		echo "topologies: {one: {default: many}}"
 		echo "services:"
-		printf -- '- {name: s%05d.example.com, topology: one}\n' $(seq 0 $((services - 1)))
+		seq -f '- {name: s%05g.example.com, topology: one}' 0 $((services - 1))
 	} >"$scratch/flap.yaml"
 }
 

@@ -19,6 +19,7 @@
 
 #include "tests/unit/publish_fixture.h"
 #include "user/common/lookup.h"
+#include "user/controller/explain_pools.h"
 #include "user/controller/follow.h"
 
 #define MEMBERS_MAX 64
@@ -427,21 +428,25 @@ static int order_of(const void *one, const void *other)
 	return a < b ? -1 : a > b;
 }
 
-static double now_ms(void)
+static double now_ms(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1e3 + now.tv_nsec / 1e6;
 }
 
-/* One member of a pool that 10,000 services use, in all their regions: every verdict moves a quarter of the words or more. */
+/*
+ * One member of a pool that 10,000 services use, in all their regions: every verdict moves a quarter of the words or more.
+ * Nothing is waited for, so the bound is one of the thread's own time, whoever else runs here; tests/e2e/flap.sh has a
+ * clock. Under sanitizers figures mean nothing.
+ */
 static void test_ten_thousand_services(void **unused)
 {
 	struct fixture *fixture = begin_large(1048576, 16384);
 	struct generation *generation = make_generation(10000, 8, 10, &fixture->ids);
 	struct reaction_counts counts;
-	double took[20], began;
+	double took[20], waited[20], began, began_wall;
 
 	(void)unused;
 	push(fixture, generation);
@@ -451,21 +456,59 @@ static void test_ten_thousand_services(void **unused)
 				states_flip(member);
 		else
 			states_flip(i % 8);
-		began = now_ms();
+		began_wall = now_ms(CLOCK_MONOTONIC);
+		began = now_ms(CLOCK_THREAD_CPUTIME_ID);
 		assert_int_equal(publisher_react(&fixture->publisher, &counts), 0);
-		took[i] = now_ms() - began;
+		took[i] = now_ms(CLOCK_THREAD_CPUTIME_ID) - began;
+		waited[i] = now_ms(CLOCK_MONOTONIC) - began_wall;
 		assert_true(counts.services == 10000 && counts.indices >= 20000 && !counts.graces);
 	}
 	assert_int_equal(behind(fixture, generation), 0);
 	qsort(took, 20, sizeof(took[0]), order_of);
-	print_message("# a verdict for 10,000 services of 8 regions: %.2f ms least, %.2f median, %.2f most\n", took[0], took[10],
-		      took[19]);
+	qsort(waited, 20, sizeof(waited[0]), order_of);
+	print_message("# a verdict for 10,000 services of 8 regions: %.2f ms of the thread's time, %.2f by the clock (medians; "
+		      "most %.2f and %.2f)\n", took[10], waited[10], took[19], waited[19]);
+#ifndef __SANITIZE_ADDRESS__
 	assert_true(took[10] < 10);
+#endif
 	end(fixture);
 	generation_free(generation);
 }
 
 /* -- in the controller's loop -- */
+
+/* p0 to p2 of four are what region r0 of the first service prefers, in this order. */
+static void test_explained(void **unused)
+{
+	static struct controller controller;
+	struct fixture *fixture = begin_large(4096, 512);
+	struct generation *generation = make_generation(5, 3, 10, &fixture->ids);
+	uint32_t index = generation->compiled->services[0].value.index + SERVICE_COMMON + SERVICE_A;
+	json_t *list;
+
+	(void)unused;
+	push(fixture, generation);
+	controller.publisher = fixture->publisher;
+	controller.live = generation;
+	list = explain_passed_over(&controller, index);
+	assert_int_equal(json_array_size(list), 0);
+	json_decref(list);
+	for (unsigned int member = 0; member < 8; member++)
+		states_flip(member);
+	publisher_react(&controller.publisher, NULL);
+	list = explain_passed_over(&controller, index);
+	assert_int_equal(json_array_size(list), 1);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "pool")), "p0");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "why")),
+			    "down: 0 of 8 members are up, 1 is needed");
+	json_decref(list);
+	list = explain_passed_over(&controller, index - SERVICE_A + SERVICE_AAAA);
+	assert_int_equal(json_array_size(list), 0);
+	json_decref(list);
+	fixture->publisher = controller.publisher;
+	end(fixture);
+	generation_free(generation);
+}
 
 static void test_loop(void **unused)
 {
@@ -500,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_killed_at_any_moment),
 		cmocka_unit_test(test_beside_pushes_and_readers),
 		cmocka_unit_test(test_ten_thousand_services),
+		cmocka_unit_test(test_explained),
 		cmocka_unit_test(test_loop),
 	};
 

@@ -27,8 +27,13 @@ static void explain_print_matched(const json_t *matched)
 
 static void explain_print_choice(const json_t *choice)
 {
+	const json_t *each;
+	size_t i;
+
 	if (!json_is_object(choice))
 		return;
+	json_array_foreach(json_object_get(choice, "passed_over"), i, each)
+		printf("%-12s %s: %s\n", "not", field_text(each, "pool"), field_text(each, "why"));
 	printf("%-12s %s%s%s\n", "pool", field_text(choice, "pool"), *field_text(choice, "pool") ? ": " : "",
 	       field_text(choice, "why"));
 }

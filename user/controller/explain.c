@@ -15,6 +15,7 @@
 
 #include "maps/answer.h"
 #include "user/common/lookup.h"
+#include "user/controller/explain_pools.h"
 
 #define TRIES 3			/* a push may come between */
 #define EXPLAIN_PORT 53000	/* of the resolver, as far as draws go */
@@ -278,30 +279,32 @@ static json_t *explain_matched(const struct config *config, const struct config_
 			 "line", (json_int_t)place->line);
 }
 
-/* Which pool stands behind the index that select_answer() took, and why. */
-static const struct compiled_reason *explain_reason(const struct explain *explain)
+/* The index that select_answer() took, as the compiled model counts. */
+static uint32_t explain_index(const struct explain *explain)
 {
-	const struct compiled *compiled = explain->controller->live->compiled;
 	const struct tables *tables = &explain->controller->tables;
 	const struct selection *selection = &explain->selection;
 	uint32_t base = tables->entries[TABLE_indices] / GENERATION_SLOTS * explain->lookup.slot, common = 0, index;
 	int kind = select_type(&selection->service, explain->type, &common);
 
 	index = selection->service.index - base;
-	index += kind == SERVICE_TYPES ? common : SERVICE_COMMON + (uint32_t)selection->region * SERVICE_TYPES + kind;
-	return index < compiled->index_count ? &compiled->reasons[index] : NULL;
+	return index + (kind == SERVICE_TYPES ? common : SERVICE_COMMON + (uint32_t)selection->region * SERVICE_TYPES + kind);
 }
 
+/* Which pool stands behind it, and why; which ones do not. */
 static json_t *explain_pool(const struct explain *explain)
 {
-	const struct compiled_reason *reason = explain_reason(explain);
-	const struct config *config = explain->controller->live->config;
+	const struct generation *live = explain->controller->live;
+	uint32_t index = explain_index(explain);
+	const struct compiled_reason *reason;
 
-	if (!reason || reason->note >= COMPILED_NOTE_COUNT)
+	if (index >= live->compiled->index_count)
 		return json_null();
-	return json_pack("{s:o, s:s}", "pool", reason->pool < config->pool_count ?
-			 json_string(config->pools[reason->pool].name) : json_null(),
-			 "why", compiled_note_texts[reason->note]);
+	reason = &live->compiled->reasons[index];
+	return json_pack("{s:o, s:s, s:o}", "pool", reason->pool < live->config->pool_count ?
+			 json_string(live->config->pools[reason->pool].name) : json_null(),
+			 "why", compiled_note_texts[reason->note],
+			 "passed_over", explain_passed_over(explain->controller, index));
 }
 
 static void explain_section(json_t *list, const knot_pktsection_t *section)

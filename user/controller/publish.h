@@ -82,6 +82,9 @@ int publisher_adopt(struct publisher *publisher, const struct publication *publi
  */
 int publisher_react(struct publisher *publisher, struct reaction_counts *counts);
 
+/* How a pool of the live generation stands. False if that is not known. */
+bool publisher_pool(struct publisher *publisher, uint32_t pool, enum service_type type, struct reaction_pool *out);
+
 /*
  * Waits for a grace period if the next reactions would soon have to; some 10 ms, for a thread that has them. The first
  * asks whether it is worth it.

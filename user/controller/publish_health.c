@@ -46,6 +46,18 @@ int publisher_react(struct publisher *publisher, struct reaction_counts *counts)
 	return fault;
 }
 
+bool publisher_pool(struct publisher *publisher, uint32_t pool, enum service_type type, struct reaction_pool *out)
+{
+	bool is_known;
+
+	pthread_mutex_lock(&publisher->lock);
+	is_known = publisher->reaction && pool < reaction_config(publisher->reaction)->pool_count;
+	if (is_known)
+		reaction_pool(publisher->reaction, pool, type, out);
+	pthread_mutex_unlock(&publisher->lock);
+	return is_known;
+}
+
 /* -- resting -- */
 
 bool publisher_should_rest(struct publisher *publisher)

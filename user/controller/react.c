@@ -126,6 +126,23 @@ const struct config *reaction_config(const struct reaction *reaction)
 	return reaction->config;
 }
 
+void reaction_pool(const struct reaction *reaction, uint32_t pool, enum service_type type, struct reaction_pool *out)
+{
+	const struct health health = {reaction->down, reaction->config->member_count};
+	const struct config_pool *from = &reaction->config->pools[pool];
+
+	*out = (struct reaction_pool){.depends_on = CONFIG_NONE, .is_up = reaction->up[pool] & 1 << type};
+	for (size_t i = 0; i < from->member_count; i++) {
+		if (!choose_member_fits(from, &from->members[i], type))
+			continue;
+		out->members++;
+		out->up += choose_member_up(from, i, &health);
+	}
+	for (size_t i = 0; i < from->depends_count && out->depends_on == CONFIG_NONE; i++)
+		if (!reaction->up[from->depends_on[i]])
+			out->depends_on = from->depends_on[i];
+}
+
 /* A quarter of the entries: rarely reached, and far from the end. */
 bool reaction_should_rest(const struct reaction *reaction)
 {

@@ -65,6 +65,14 @@ int react(struct reaction *reaction, const struct health *health, struct reactio
 /* For looking at: its slot's entries by state. */
 const struct entries *reaction_entries(const struct reaction *reaction);
 
+/* How a pool stands for a type, as the answers have it. */
+struct reaction_pool {
+	uint32_t members, up;	/* that fit the type; of these */
+	uint32_t depends_on;	/* the first pool it depends on that is down; CONFIG_NONE: none */
+	bool is_up;
+};
+void reaction_pool(const struct reaction *reaction, uint32_t pool, enum service_type type, struct reaction_pool *out);
+
 /* The configuration whose members the states are of. */
 const struct config *reaction_config(const struct reaction *reaction);
 

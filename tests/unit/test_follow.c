@@ -260,6 +260,33 @@ static void test_verdict_while_compiling(void **unused)
 	generation_free(live);
 }
 
+/* What health left in a slot, the push that fills it next clears: two pushes later it holds just its configuration. */
+static void test_slot_is_cleared(void **unused)
+{
+	struct fixture *fixture = begin_large(4096, 512);
+	struct generation *generations[3];
+	static const struct answer empty;
+
+	(void)unused;
+	generations[0] = make_generation(5, 3, 10, &fixture->ids);
+	push(fixture, generations[0]);
+	for (unsigned int member = 0; member < 16; member++) {
+		states_flip(member);
+		publisher_react(&fixture->publisher, NULL);
+	}
+	memset(states, 0, sizeof(states));
+	for (unsigned int i = 1; i < 3; i++) {
+		generations[i] = make_generation(5, 3, 10, &fixture->ids);
+		push(fixture, generations[i]);
+	}
+	for (size_t i = generations[2]->compiled->answer_count + 1; i < 256; i++)
+		assert_memory_equal(&fixture->tables.answers[256 + i], &empty, sizeof(empty));
+	assert_int_equal(behind(fixture, generations[2]), 0);
+	end(fixture);
+	for (unsigned int i = 0; i < 3; i++)
+		generation_free(generations[i]);
+}
+
 /* A process that ends at any moment of a reaction leaves a slot that serves old answers and new ones, and nothing else. */
 static void test_killed_at_any_moment(void **unused)
 {
@@ -529,6 +556,8 @@ static void test_loop(void **unused)
 		assert_false(controller.resting);
 	}
 	assert_true(fixture->tables.control->recycled > rested);
+	assert_in_range(publisher_reactions(&controller.publisher).count, 20, 40);
+	assert_int_equal(publisher_reactions(&controller.publisher).missing, 0);
 	assert_int_equal(uv_loop_close(&controller.loop), 0);
 	fixture->publisher = controller.publisher;
 	end(fixture);
@@ -540,6 +569,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_takes_over),
 		cmocka_unit_test(test_verdict_while_compiling),
+		cmocka_unit_test(test_slot_is_cleared),
 		cmocka_unit_test(test_killed_at_any_moment),
 		cmocka_unit_test(test_beside_pushes_and_readers),
 		cmocka_unit_test(test_ten_thousand_services),

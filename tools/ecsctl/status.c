@@ -15,6 +15,18 @@ static void status_print_summary(const json_t *summary)
 		printf("  %-18s %lld\n", fields[i], field_number(summary, fields[i]));
 }
 
+/* Nothing to be seen before the first verdict. */
+static void status_print_reactions(const json_t *reactions)
+{
+	if (!field_number(reactions, "count"))
+		return;
+	printf("health       %lld times, %lld answers changed\n", field_number(reactions, "count"),
+	       field_number(reactions, "answers_changed"));
+	if (field_number(reactions, "answers_behind"))
+		printf("             %lld answers stay as they were: the table `answers` is full\n",
+		       field_number(reactions, "answers_behind"));
+}
+
 static void status_print(const json_t *reply)
 {
 	const json_t *each;
@@ -30,6 +42,7 @@ static void status_print(const json_t *reply)
 	printf("controller   %s, ABI %lld, since %s\n", field_text(reply, "version"), field_number(reply, "abi"),
 	       field_time(reply, "started"));
 	printf("pins         %s\nstate        %s\n", field_text(reply, "pins"), field_text(reply, "state"));
+	status_print_reactions(json_object_get(reply, "reactions"));
 	json_array_foreach(json_object_get(reply, "interfaces"), i, each)
 		printf("interface    %s (%lld): %s\n", field_text(each, "interface"), field_number(each, "ifindex"),
 		       field_text(each, "mode"));

@@ -152,20 +152,32 @@ static int publish_keep(struct publisher *publisher, const struct publication *p
 	return publish_kept("the link to the live generation", fault, faults);
 }
 
+/* How far health has filled the slot that is left: the push that fills it next clears what it does not need. */
+static void publish_leave(struct image *image, const struct reaction *reaction)
+{
+	size_t used = reaction_entries(reaction)->fresh - 1;
+
+	if (image->answer_count < used)
+		image->answer_count = used;
+}
+
 /*
  * Whoever reads the word sees all that was written before it. Verdicts since the compilation come first: the generation
  * before may serve them already.
  */
 static void publish_flip(struct publisher *publisher, const struct publication *publication, struct reaction *reaction)
 {
+	uint32_t slot = publication->generation % GENERATION_SLOTS;
 	struct reaction *old;
 
 	pthread_mutex_lock(&publisher->lock);
 	old = publisher->reaction;
 	publisher->reaction = reaction;
-	publish_follow(publisher, publication->generation % GENERATION_SLOTS, NULL);
+	publish_follow(publisher, NULL);
 	__atomic_store_n(&publisher->tables->control->generation, publication->generation, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&publisher->lock);
+	if (old)
+		publish_leave(&publisher->images[!slot], old);
 	reaction_free(old);
 }
 

@@ -22,6 +22,13 @@
 #include "user/controller/react.h"
 #include "user/controller/state.h"
 
+/* What reactions have come to since the start; `missing` is of the last one. For a reader in another thread as well. */
+struct publisher_reactions {
+	uint64_t count;		/* that changed anything */
+	uint64_t indices, entries, graces;
+	uint64_t missing;	/* answers that stay behind for want of a free entry */
+};
+
 struct publisher {
 	struct tables *tables;
 	struct state *state;
@@ -31,6 +38,7 @@ struct publisher {
 	struct health_source health;	/* for the owner to set before the first push; zeroed: all members are up */
 	pthread_mutex_t lock;		/* of `reaction`, all it leads to, and the live slot's arrays */
 	struct reaction *reaction;	/* of the live generation; null: none, see publisher_adopt() */
+	struct publisher_reactions reactions;
 	const char *phase;		/* what is being done, for a reader in another thread: publisher_phase() */
 };
 
@@ -81,6 +89,8 @@ int publisher_adopt(struct publisher *publisher, const struct publication *publi
  * react() does; 0 if nothing is live.
  */
 int publisher_react(struct publisher *publisher, struct reaction_counts *counts);
+
+struct publisher_reactions publisher_reactions(const struct publisher *publisher);
 
 /* How a pool of the live generation stands. False if that is not known. */
 bool publisher_pool(struct publisher *publisher, uint32_t pool, enum service_type type, struct reaction_pool *out);

@@ -9,27 +9,48 @@
 #include "user/common/log.h"
 #include "user/controller/grace.h"
 
-/* The image knows how far the slot is in use, so that the push after the next clears what is left there. */
-static void follow_image(struct publisher *publisher, uint32_t slot)
+/* One writer at a time, which holds the lock; the atomic stores are for who reads without it. */
+static void reactions_add(uint64_t *sum, uint64_t more)
 {
-	size_t used = reaction_entries(publisher->reaction)->fresh - 1;
-
-	if (publisher->images[slot].answer_count < used)
-		publisher->images[slot].answer_count = used;
+	__atomic_store_n(sum, *sum + more, __ATOMIC_RELAXED);
 }
 
-int publish_follow(struct publisher *publisher, uint32_t slot, struct reaction_counts *counts)
+static void reactions_count(struct publisher_reactions *sum, const struct reaction_counts *counts)
+{
+	reactions_add(&sum->count, counts->indices || counts->missing);
+	reactions_add(&sum->indices, counts->indices);
+	reactions_add(&sum->entries, counts->entries);
+	reactions_add(&sum->graces, counts->graces);
+	if (counts->pools)
+		__atomic_store_n(&sum->missing, counts->missing, __ATOMIC_RELAXED);
+}
+
+struct publisher_reactions publisher_reactions(const struct publisher *publisher)
+{
+	const struct publisher_reactions *sum = &publisher->reactions;
+
+	return (struct publisher_reactions){
+		__atomic_load_n(&sum->count, __ATOMIC_RELAXED), __atomic_load_n(&sum->indices, __ATOMIC_RELAXED),
+		__atomic_load_n(&sum->entries, __ATOMIC_RELAXED), __atomic_load_n(&sum->graces, __ATOMIC_RELAXED),
+		__atomic_load_n(&sum->missing, __ATOMIC_RELAXED),
+	};
+}
+
+int publish_follow(struct publisher *publisher, struct reaction_counts *counts)
 {
 	const struct config *config = reaction_config(publisher->reaction);
+	struct reaction_counts done = {0};
 	uint8_t *down = NULL;
 	int fault = -ENOMEM;
 
 	if (health_source_read(&publisher->health, config, &down))
 		log_error("no memory for the states of %u members: answers stay as they are", config->member_count);
 	else
-		fault = react(publisher->reaction, &(struct health){down, config->member_count}, counts);
+		fault = react(publisher->reaction, &(struct health){down, config->member_count}, &done);
 	free(down);
-	follow_image(publisher, slot);
+	reactions_count(&publisher->reactions, &done);
+	if (counts)
+		*counts = done;
 	return fault;
 }
 
@@ -41,7 +62,7 @@ int publisher_react(struct publisher *publisher, struct reaction_counts *counts)
 		memset(counts, 0, sizeof(*counts));
 	pthread_mutex_lock(&publisher->lock);
 	if (publisher->reaction)
-		fault = publish_follow(publisher, publisher_generation(publisher) % GENERATION_SLOTS, counts);
+		fault = publish_follow(publisher, counts);
 	pthread_mutex_unlock(&publisher->lock);
 	return fault;
 }
@@ -134,7 +155,6 @@ int publisher_adopt(struct publisher *publisher, const struct publication *publi
 	pthread_mutex_lock(&publisher->lock);
 	old = publisher->reaction;
 	publisher->reaction = reaction;
-	follow_image(publisher, slot);
 	pthread_mutex_unlock(&publisher->lock);
 	reaction_free(old);
 	return 0;

@@ -5,7 +5,7 @@
 
 #include "user/controller/publish.h"
 
-/* Brings the reaction's slot, of this number, in step with the states of now. The lock is held. As react(). */
-int publish_follow(struct publisher *publisher, uint32_t slot, struct reaction_counts *counts);
+/* Brings the reaction's slot in step with the states of now. The lock is held. As react(). */
+int publish_follow(struct publisher *publisher, struct reaction_counts *counts);
 
 #endif

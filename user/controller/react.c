@@ -30,7 +30,7 @@ struct reaction {
 	/* As the slot is, and as it shall be: members by number, pools by choose_pools_up(). */
 	uint8_t *down, *down_next, *up, *up_next;
 	uint8_t *changed;		/* by pool */
-	uint32_t *visited, visit;	/* by service: the pass that came by last */
+	uint64_t *visited, visit;	/* by service: the pass that came by last */
 	struct made *made;		/* a hash */
 	size_t made_count, made_room;
 	struct reaction_counts counts;

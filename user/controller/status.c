@@ -136,6 +136,16 @@ static json_t *status_missing(const struct controller *controller, uint32_t gene
 	return list;
 }
 
+/* What verdicts have made of the answers since the start. */
+static json_t *status_reactions(const struct controller *controller)
+{
+	struct publisher_reactions reactions = publisher_reactions(&controller->publisher);
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "count", (json_int_t)reactions.count,
+			 "answers_changed", (json_int_t)reactions.indices, "entries_written", (json_int_t)reactions.entries,
+			 "grace_periods", (json_int_t)reactions.graces, "answers_behind", (json_int_t)reactions.missing);
+}
+
 json_t *status_json(const struct controller *controller)
 {
 	uint32_t generation = publisher_generation(&controller->publisher);
@@ -143,13 +153,13 @@ json_t *status_json(const struct controller *controller)
 	size_t attached;
 	json_t *interfaces = status_interfaces(controller, &attached);
 	json_t *missing = status_missing(controller, generation, attached);
-	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o}",
+	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", ECSDNS_VERSION, "abi", ECSDNS_ABI_VERSION, "pins", controller->pins,
 		"state", controller->state_path, "started", (json_int_t)controller->started,
 		"generation", (json_int_t)generation, "published", (json_int_t)(live ? live->published : 0),
 		"ready", !json_array_size(missing), "doing", publisher_phase(&controller->publisher),
 		"summary", live ? generation_summary(live) : json_null(),
-		"tables", status_tables(controller), "interfaces", interfaces,
+		"tables", status_tables(controller), "interfaces", interfaces, "reactions", status_reactions(controller),
 		"addresses", status_addresses(controller), "not_ready", missing);
 
 	return status;

@@ -53,17 +53,35 @@ static void reaction_tell(struct reaction *reaction);
 
 /* -- beginning and end -- */
 
-/* Never null for a count of 0. */
-static void *array_new(size_t count, size_t size)
+static int reaction_arrays(struct reaction *reaction)
 {
-	return calloc(count ? count : 1, size);
+	size_t members = reaction->config->member_count, pools = reaction->config->pool_count;
+
+	reaction->down = calloc(members + 1, 1);
+	reaction->down_next = calloc(members + 1, 1);
+	reaction->up = calloc(pools + 1, 1);
+	reaction->up_next = calloc(pools + 1, 1);
+	reaction->changed = calloc(pools + 1, 1);
+	reaction->visited = calloc(reaction->compiled->service_count + 1, sizeof(*reaction->visited));
+	return reaction->down && reaction->down_next && reaction->up && reaction->up_next && reaction->changed &&
+	       reaction->visited ? 0 : -ENOMEM;
+}
+
+/* What `compiled` was compiled with. */
+static void reaction_health(struct reaction *reaction, const struct health *health)
+{
+	size_t members = reaction->config->member_count;
+
+	if (health && health->down)
+		memcpy(reaction->down, health->down, health->count < members ? health->count : members);
+	choose_pools_up(reaction->config, health, reaction->up);
 }
 
 int reaction_new(const struct config *config, struct compiled *compiled, const struct health *health, struct tables *tables,
 		 uint32_t slot, struct reaction **out)
 {
 	struct reaction *reaction = calloc(1, sizeof(*reaction));
-	int fault = -ENOMEM;
+	int fault;
 
 	*out = NULL;
 	if (!reaction)
@@ -72,31 +90,20 @@ int reaction_new(const struct config *config, struct compiled *compiled, const s
 	reaction->compiled = compiled;
 	reaction->tables = tables;
 	reaction->base = tables->entries[TABLE_indices] / GENERATION_SLOTS * slot;
-	reaction->down = array_new(config->member_count, 1);
-	reaction->down_next = array_new(config->member_count, 1);
-	reaction->up = array_new(config->pool_count, 1);
-	reaction->up_next = array_new(config->pool_count, 1);
-	reaction->changed = array_new(config->pool_count, 1);
-	reaction->visited = array_new(compiled->service_count, sizeof(*reaction->visited));
-	if (!reaction->down || !reaction->down_next || !reaction->up || !reaction->up_next || !reaction->changed ||
-	    !reaction->visited)
-		goto out;
-	fault = entries_init(&reaction->entries, tables, slot);
+	fault = reaction_arrays(reaction);
+	if (!fault)
+		fault = entries_init(&reaction->entries, tables, slot);
 	if (!fault)
 		fault = reaction_users(reaction);
 	if (!fault)
 		fault = reaction_read(reaction);
-	if (!fault && health && health->down)
-		memcpy(reaction->down, health->down,
-		       health->count < config->member_count ? health->count : config->member_count);
-	if (!fault)
-		choose_pools_up(config, health, reaction->up);
-out:
-	if (fault)
+	if (fault) {
 		reaction_free(reaction);
-	else
-		*out = reaction;
-	return fault;
+		return fault;
+	}
+	reaction_health(reaction, health);
+	*out = reaction;
+	return 0;
 }
 
 void reaction_free(struct reaction *reaction)
@@ -199,8 +206,8 @@ static int reaction_users(struct reaction *reaction)
 	size_t pools = reaction->config->pool_count;
 	struct users_walk walk = {0};
 
-	walk.last = array_new(pools, sizeof(*walk.last));
-	reaction->users_at = walk.at = array_new(pools + 2, sizeof(*walk.at));
+	walk.last = calloc(pools + 1, sizeof(*walk.last));
+	reaction->users_at = walk.at = calloc(pools + 2, sizeof(*walk.at));
 	if (!walk.last || !walk.at) {
 		free(walk.last);
 		return -ENOMEM;
@@ -208,7 +215,7 @@ static int reaction_users(struct reaction *reaction)
 	users_visit(reaction, &walk);
 	for (size_t i = 2; i < pools + 2; i++)
 		walk.at[i] += walk.at[i - 1];
-	reaction->users = walk.users = array_new(walk.at[pools + 1], sizeof(*walk.users));
+	reaction->users = walk.users = calloc(walk.at[pools + 1] + 1, sizeof(*walk.users));
 	if (walk.users)
 		users_visit(reaction, &walk);
 	free(walk.last);

@@ -32,10 +32,10 @@ struct reaction_counts {
 
 /*
  * Takes the slot's half of `indices` and `answers` as it stands, with all that points there known from then on. Whatever
- * nothing points to must be out of every reader's sight: of a slot filled just now it is; see entries_forsake() for
+ * nothing points to must be out of every reader's sight: of a slot filled just now it is; see publisher_adopt() for
  * another. The slot should hold what `compiled` says, or what health made of it since; reaction_compare() tells.
  *
- * `down` are the members' states that `compiled` was compiled with. Configuration, compiled and tables must live as long;
+ * `health` is what `compiled` was compiled with; null: all were up. Configuration, compiled and tables must live as long;
  * compiled->reasons are kept in step. 0; -ERANGE if an index points outside the slot or is absent where the compiled one is
  * not; or -ENOMEM.
  */

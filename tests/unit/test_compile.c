@@ -231,6 +231,29 @@ static void test_cname_mixed(void **state)
 	fixture_end(&f);
 }
 
+/* It has a state as a member has: number 0 here, as it comes first. */
+static void test_cname_down(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_begin(&f, SERVER ZONE TWO "pools:\n  cdn: {cname: cdn.example.net}\n"
+		      "  east: {members: [{name: a, address: 192.0.2.1}, {name: b, address: \"2001:db8::1\"}]}\n"
+		      "services:\n- name: www.example.com\n  topology: two\n  regions: {east: [east, cdn], west: [cdn, east]}\n");
+	fixture_down(&f, "");
+	assert_reason(&f, 1, SERVICE_A, "cdn", COMPILED_PREFERRED);
+	fixture_down(&f, "0");
+	assert_reason(&f, 1, SERVICE_A, "east", COMPILED_FAILED_OVER);
+	assert_last_octets(answer_of(&f, 0, 1, SERVICE_A), "1");
+	fixture_down(&f, "1");
+	assert_reason(&f, 0, SERVICE_A, "cdn", COMPILED_FAILED_OVER);
+	assert_reason(&f, 0, SERVICE_AAAA, "east", COMPILED_PREFERRED);
+	fixture_down(&f, "0 1");
+	assert_reason(&f, 1, SERVICE_A, "cdn", COMPILED_SERVE_ALL);
+	assert_int_equal(answer_of(&f, 0, 1, SERVICE_A)->octets[3], 5);
+	fixture_end(&f);
+}
+
 /* SOA of the zone around it: owner compressed into the question, TTL the lesser of 200 and 100. */
 static void test_nodata(void **state)
 {
@@ -399,11 +422,13 @@ static void test_all(void **state)
 	fixture_down(&f, "0 1 2 3");
 	assert_last_octets(answer_of(&f, 0, 0, SERVICE_A), "1 2 3 4");
 	fixture_end(&f);
-	/* without a check nothing is down */
+	/* also without a check: somebody may have drained them */
 	fixture_begin(&f, SERVER ONE "pools: {all: {" FOUR "}}\n" SERVICE);
+	fixture_down(&f, "0 1 3");
+	assert_last_octets(answer_of(&f, 0, 0, SERVICE_A), "3");
 	fixture_down(&f, "0 1 2 3");
 	assert_last_octets(answer_of(&f, 0, 0, SERVICE_A), "1 2 3 4");
-	assert_reason(&f, 0, SERVICE_A, "all", COMPILED_PREFERRED);
+	assert_reason(&f, 0, SERVICE_A, "all", COMPILED_SERVE_ALL);
 	fixture_end(&f);
 }
 
@@ -596,7 +621,7 @@ static void test_depends_on(void **state)
 	fixture_down(&f, "1");
 	assert_reason(&f, 0, SERVICE_A, "spare", COMPILED_FAILED_OVER);
 	fixture_down(&f, "0");
-	assert_reason(&f, 0, SERVICE_A, "web", COMPILED_PREFERRED);
+	assert_reason(&f, 0, SERVICE_A, "spare", COMPILED_FAILED_OVER);
 	fixture_end(&f);
 }
 
@@ -808,6 +833,7 @@ int main(void)
 		cmocka_unit_test(test_records),
 		cmocka_unit_test(test_cname),
 		cmocka_unit_test(test_cname_mixed),
+		cmocka_unit_test(test_cname_down),
 		cmocka_unit_test(test_nodata),
 		cmocka_unit_test(test_outside_zones),
 		cmocka_unit_test(test_synthetic),

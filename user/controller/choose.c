@@ -21,8 +21,7 @@ bool choose_member_up(const struct config_pool *pool, size_t member, const struc
 {
 	size_t number = pool->first_member + member;
 
-	return pool->check == CONFIG_NONE || !health || !health->down || number >= health->count ||
-	       !health->down[number];
+	return !health || !health->down || number >= health->count || !health->down[number];
 }
 
 static bool pool_up(const struct config_pool *pool, enum service_type type, const struct health *health)
@@ -30,7 +29,7 @@ static bool pool_up(const struct config_pool *pool, enum service_type type, cons
 	uint32_t count = 0;
 
 	if (pool->cname)
-		return true;
+		return choose_member_up(pool, 0, health);
 	for (size_t i = 0; i < pool->member_count && count < pool->min_up; i++)
 		count += choose_member_fits(pool, &pool->members[i], type) && choose_member_up(pool, i, health);
 	return count == pool->min_up;

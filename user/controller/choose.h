@@ -22,7 +22,7 @@ bool choose_pool_has(const struct config_pool *pool, enum service_type type);
 
 /*
  * Which pools are up: config->pool_count octets, of bits (1 << enum service_type). A pool is up for a type if `min_up` of the
- * members that fit are, and if every pool that it depends on is up for some type; a CNAME pool always, for all.
+ * members that fit are, and if every pool that it depends on is up for some type; a CNAME pool has one state for all.
  */
 void choose_pools_up(const struct config *config, const struct health *health, uint8_t *up);
 

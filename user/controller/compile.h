@@ -19,7 +19,7 @@
 #include "user/controller/ids.h"
 #include "user/controller/topology.h"
 
-/* Which members are up, by number over all pools; members of pools without a check are up whatever it says. */
+/* Which members are up, by number over all pools; a CNAME pool has one number, as if the CNAME were a member. */
 struct health {
 	const uint8_t *down;	/* member_count of them, not 0: down; null: all are up */
 	size_t count;

@@ -112,7 +112,7 @@ struct config_member {
 struct config_pool {
 	struct place place;
 	const char *name;
-	uint32_t check;			/* CONFIG_NONE: always up */
+	uint32_t check;			/* CONFIG_NONE: up, unless somebody says otherwise */
 	enum config_method method;
 	uint32_t max_answers;
 	uint8_t spread4, spread6;	/* of method hash: the largest blocks that get one member each; 0: a region's */
@@ -121,9 +121,15 @@ struct config_pool {
 	size_t depends_count;
 	struct config_member *members;
 	size_t member_count;
-	uint32_t first_member;		/* number of members[0] over all pools, for struct health */
+	uint32_t first_member;		/* number of members[0] over all pools, or of the CNAME, for struct health */
 	struct config_name *cname;	/* then there are no members */
 };
+
+/* How many numbers it has from first_member on. */
+static inline size_t config_pool_states(const struct config_pool *pool)
+{
+	return pool->cname ? 1 : pool->member_count;
+}
 
 struct config_region {
 	struct place place;		/* that named it first */
@@ -178,7 +184,7 @@ struct config {
 	size_t topology_count;
 	struct config_service *services;
 	size_t service_count;
-	uint32_t member_count;		/* of all pools */
+	uint32_t member_count;		/* of all pools, CNAMEs counted */
 };
 
 /* For those who only want zones and the names of services: no topologies are read, services have no regions. */

@@ -347,10 +347,11 @@ static int pool_cname(struct parser *parser, const struct node *const *values, s
 	for (int key = 0; key < POOL_KEY_COUNT; key++)
 		if (key != POOL_cname && values[key])
 			faults_error(parser->faults, &values[key]->place,
-				     "a pool with a `cname` has no `%s`: it is always up", pool_keys[key]);
+				     "a pool with a `cname` has no `%s`: the name is all that it gives", pool_keys[key]);
 	pool->cname = arena_alloc(parser->config->arena, 1, sizeof(*pool->cname));
 	if (!pool->cname)
 		return -ENOMEM;
+	parser->config->member_count++;
 	parser_name(parser, values[POOL_cname], "`cname`", pool->cname, &fault);
 	return fault;
 }

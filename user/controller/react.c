@@ -366,7 +366,7 @@ static bool reaction_changes(struct reaction *reaction, const struct health *hea
 	memset(reaction->changed, reaction->behind, config->pool_count);
 	for (size_t i = 0; i < config->pool_count; i++) {
 		pool = &config->pools[i];
-		for (size_t j = 0; j < pool->member_count; j++) {
+		for (size_t j = 0; j < config_pool_states(pool); j++) {
 			number = pool->first_member + j;
 			reaction->down_next[number] = !choose_member_up(pool, j, health);
 			reaction->changed[i] |= reaction->down_next[number] != !choose_member_up(pool, j,

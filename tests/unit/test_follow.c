@@ -550,7 +550,7 @@ static void test_loop(void **unused)
 	uv_loop_init(&controller.loop);
 	for (int i = 0; i < 40; i++) {
 		states_flip(random_number() % MEMBERS_MAX);
-		follow_health(&controller);
+		follow_health(&controller, NULL);
 		assert_int_equal(behind(fixture, generation), 0);
 		uv_run(&controller.loop, UV_RUN_DEFAULT);
 		assert_false(controller.resting);

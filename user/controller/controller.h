@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The controller's parts in one place. Everything here belongs to the loop's thread, except while a job runs: then
- * publisher, state's files and the tables are the job's, and the loop reads only what a job never changes in place.
+ * publisher, state's files and the tables are the job's, and the loop reads only what a job never changes in place. What
+ * goes beside a job, health and administration, has locks of its own, and admin.json is the loop's.
  */
 #ifndef ECSDNS_CONTROLLER_H
 #define ECSDNS_CONTROLLER_H
@@ -14,6 +15,7 @@
 
 #include "user/controller/http.h"
 #include "user/controller/publish.h"
+#include "user/controller/states.h"
 
 #define CONTROL_SOCKET_DEFAULT "/run/ecsdns/control.sock"
 
@@ -35,6 +37,8 @@ struct controller {
 	struct tables tables;
 	struct state state;
 	struct publisher publisher;
+	struct states states;		/* of members: publisher.health reads them */
+	uint64_t health_version;	/* grows whenever what GET health says may have changed */
 	struct ids ids;			/* of the live generation and before */
 	struct generation *live;	/* null until a push or an adoption has ended */
 	size_t used[TABLE_COUNT];	/* entries in use, as of the last job */

@@ -37,14 +37,17 @@ static void follow_rest(struct controller *controller)
 		free(work);
 }
 
-void follow_health(struct controller *controller)
+void follow_health(struct controller *controller, struct reaction_counts *done)
 {
 	struct reaction_counts counts;
 	uint64_t began = uv_hrtime();
 
+	controller->health_version++;
 	publisher_react(&controller->publisher, &counts);
 	if (counts.indices || counts.missing)
 		log_info("health: %u answers of %u services changed in %.3f ms, %u entries written, %u answers stay behind",
 			 counts.indices, counts.services, (uv_hrtime() - began) / 1e6, counts.entries, counts.missing);
+	if (done)
+		*done = counts;
 	follow_rest(controller);
 }

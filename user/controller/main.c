@@ -176,6 +176,9 @@ static int main_start(struct controller *controller)
 	if (!fault)
 		fault = publisher_init(&controller->publisher, &controller->tables, &controller->state, &faults);
 	if (!fault)
+		fault = states_init(&controller->states, &controller->state, &faults);
+	controller->publisher.health = (struct health_source){states_down, &controller->states};
+	if (!fault)
 		fault = main_read_ids(controller, &faults);
 	if (!fault)
 		fault = main_listen(controller);
@@ -236,6 +239,7 @@ int main(int argc, char **argv)
 		main_run(&controller);
 	generation_free(controller.live);
 	publisher_free(&controller.publisher);
+	states_free(&controller.states);
 	ids_free(&controller.ids);
 	state_close(&controller.state);
 	tables_close(&controller.tables);

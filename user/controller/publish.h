@@ -95,6 +95,9 @@ struct publisher_reactions publisher_reactions(const struct publisher *publisher
 /* How a pool of the live generation stands. False if that is not known. */
 bool publisher_pool(struct publisher *publisher, uint32_t pool, enum service_type type, struct reaction_pool *out);
 
+/* Does health reach the live answers? Not if nothing is live, or if publisher_adopt() found something else there. Any thread. */
+bool publisher_follows(struct publisher *publisher);
+
 /*
  * Waits for a grace period if the next reactions would soon have to; some 10 ms, for a thread that has them. The first
  * asks whether it is worth it.

@@ -79,6 +79,16 @@ bool publisher_pool(struct publisher *publisher, uint32_t pool, enum service_typ
 	return is_known;
 }
 
+bool publisher_follows(struct publisher *publisher)
+{
+	bool follows;
+
+	pthread_mutex_lock(&publisher->lock);
+	follows = publisher->reaction;
+	pthread_mutex_unlock(&publisher->lock);
+	return follows;
+}
+
 /* -- resting -- */
 
 bool publisher_should_rest(struct publisher *publisher)

@@ -74,6 +74,8 @@ static int push_compile_bundle(struct push *push, struct bundle *bundle)
 	if (ids_copy(&push->ids, &push->controller->ids))
 		return faults_memory(&push->faults);
 	fault = generation_make(bundle, NULL, &push->controller->publisher.health, &push->ids, &push->made, &push->faults);
+	if (!fault)
+		states_warn(&push->controller->states, push->made->config, &push->faults);
 	push->compile_nanoseconds = uv_hrtime() - began;
 	return fault;
 }
@@ -170,6 +172,25 @@ static time_t push_written(const struct push *push, uint32_t generation)
 	return written;
 }
 
+/*
+ * The controller before may have ended between saving a setting and moving the answers: a setting that is saved, holds.
+ * Without any the answers wait for a verdict.
+ */
+static void push_settle(struct push *push, uint32_t by_health)
+{
+	struct controller *controller = push->controller;
+	struct reaction_counts counts;
+
+	if (!controller->states.is_saved) {
+		log_notice("%" PRIu32 " answers are of other states of health than those known now; they follow with the next "
+			   "verdict", by_health);
+		return;
+	}
+	publisher_react(&controller->publisher, &counts);
+	log_notice("%" PRIu32 " answers were of other states of health than those that were saved, and follow these now",
+		   counts.indices);
+}
+
 /* What health has moved since, and what nothing explains, is told: no answer changes because of a start. */
 static int push_take_over(struct push *push)
 {
@@ -187,8 +208,7 @@ static int push_take_over(struct push *push)
 			       "now: %" PRIu32 " answers stay as they are until the next push or a change of their pools' health",
 			       push->made->number, difference.otherwise);
 	else if (!fault && difference.by_health)
-		log_notice("%" PRIu32 " answers are of other states of health than those known now; they follow with the next "
-			   "verdict", difference.by_health);
+		push_settle(push, difference.by_health);
 	return fault == -EINVAL ? 0 : fault;
 }
 
@@ -391,6 +411,7 @@ static void push_on_done(uv_work_t *work, int status)
 		push->made = old;
 		controller->ids = push->ids;
 		push->ids = ids;
+		controller->health_version++;
 	}
 	controller->pushes = push->next;
 	push_free(push);

@@ -5,6 +5,7 @@
  *	lock			held (flock) while a controller runs on this directory
  *	draw.key		16 random octets, mode 0600: copy it to servers that shall select alike
  *	ids.json		stable ids of services and regions
+ *	admin.json		what the operator said of members, pools and regions
  *	generations/N.tar	the bundle of generation N
  *	generations/live	symbolic link to the bundle that was published last
  *

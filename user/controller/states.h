@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The states of members: what checks say (states_verdicts(), in states.c) and, laid over it, what the operator says
+ * (admin.h). This is the one place that knows both; compile, react, explain and the control API take it from here.
+ *
+ * The settings are in admin.json in the state directory, read before the first answers are published or taken over, and
+ * saved before a change is acknowledged. A file that cannot be read keeps the controller from starting.
+ *
+ * The loop's thread changes them, and may read them without the lock; other threads call what says so.
+ */
+#ifndef ECSDNS_CONTROLLER_STATES_H
+#define ECSDNS_CONTROLLER_STATES_H
+
+#include <pthread.h>
+
+#include "user/controller/admin.h"
+#include "user/controller/compile.h"
+#include "user/controller/state.h"
+
+struct states {
+	const struct state *state;
+	pthread_mutex_t lock;	/* of the settings, for other threads */
+	struct admin admin;
+	bool is_saved;		/* there is an admin.json, maybe without settings; since the start, or since the first change */
+};
+
+/* `state` must live as long. 0; or -errno with an error in `faults` that says what to do. */
+int states_init(struct states *states, const struct state *state, struct faults *faults);
+void states_free(struct states *states);
+
+/* A health_source's read(), with the states as its context. Any thread. */
+void states_down(void *context, const struct config *config, uint8_t *down);
+
+/* Warns of settings that mean nothing in this configuration. Any thread. */
+void states_warn(struct states *states, const struct config *config, struct faults *faults);
+
+/*
+ * The setting of an object, or for null none any more: on the disk, and then in force for whoever reads the states. 0; or
+ * -errno, and nothing has changed: -ENOSPC also for too many settings, when admin.count is ADMIN_SETTINGS_MAX.
+ */
+int states_administer(struct states *states, const char *object, const struct admin_setting *setting);
+
+/* All there is to say of each member, by number, for people. */
+struct states_view {
+	uint8_t *verdicts;	/* not 0: checks say that it is down */
+	uint8_t *down;		/* not 0: it is down for answers */
+	const struct admin_setting **causes;	/* that decide; null: checks do. Valid until the next change. */
+};
+
+/* The caller frees it, also after -ENOMEM. */
+int states_view(const struct states *states, const struct config *config, struct states_view *view);
+void states_view_free(struct states_view *view);
+
+#endif

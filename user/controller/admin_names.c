@@ -2,7 +2,6 @@
 /* Pools, members and regions by the names that people write, and what they may have meant. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "user/controller/admin.h"

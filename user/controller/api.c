@@ -145,6 +145,8 @@ static const struct {
 	{"/v1/stats", "GET", api_stats},
 	{"/v1/history", "GET", api_history},
 	{"/v1/explain", "GET", explain_handle},
+	{"/v1/health", "GET", health_handle},
+	{"/v1/admin", "POST", admin_handle},
 };
 
 void api_handle(void *context, struct http_request *request)
@@ -158,5 +160,5 @@ void api_handle(void *context, struct http_request *request)
 			routes[i].handle(context, request);
 		return;
 	}
-	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history and explain");
+	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, explain, health and admin");
 }

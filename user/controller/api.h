@@ -6,6 +6,10 @@
  *	POST rollback[?generation=N]		default: the generation before the live one
  *	GET  status, stats, history
  *	GET  explain?name=&type=[&client=][&prefix=][&resolver=]
+ *	GET  health[?object=][&unless=VERSION]	states of pools, members and regions; {"version", "unchanged": true} if
+ *						the version is this one
+ *	POST admin?object=&action=[&reason=]	action: drain, disable, up, down, or enable to remove the setting; replies when
+ *						it is saved and the answers have followed
  *
  * Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
  */
@@ -21,11 +25,23 @@ void api_handle(void *context, struct http_request *request);
 void api_refuse(struct http_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* New references, or null without memory: status.c, stats.c. */
+/* New references, or null without memory: status.c, stats.c; the settings as a list, health_api.c. */
 json_t *status_json(const struct controller *controller);
 json_t *stats_json(const struct controller *controller);
+json_t *health_settings(const struct controller *controller);
 
-/* Replies to GET explain: explain.c. */
+/* Replies to GET explain: explain.c; to POST admin: admin_api.c; to GET health: health_api.c. */
 void explain_handle(struct controller *controller, struct http_request *request);
+void admin_handle(struct controller *controller, struct http_request *request);
+void health_handle(struct controller *controller, struct http_request *request);
+
+/* Is any generation live? False: that has been replied. */
+bool admin_is_live(struct controller *controller, struct http_request *request);
+
+/*
+ * The argument `object` of a request as one of the live generation's objects or settings. Null: its fault has been
+ * replied, or that nothing is live.
+ */
+const char *admin_argument(struct controller *controller, struct http_request *request, char object[ADMIN_OBJECT_OCTETS]);
 
 #endif

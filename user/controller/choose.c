@@ -198,7 +198,7 @@ uint8_t choose_types(const struct config *config, const struct config_service *s
 
 /* -- who answers -- */
 
-static bool region_down(const struct config_preference *preference, enum service_type type, const uint8_t *up)
+bool choose_region_down(const struct config_preference *preference, enum service_type type, const uint8_t *up)
 {
 	for (size_t i = 0; i < preference->count; i++)
 		if (up[preference->pools[i]] & 1 << type)
@@ -210,7 +210,7 @@ bool choose_all_down(const struct config *config, const struct config_service *s
 		     const uint8_t *up)
 {
 	for (size_t i = 0; i < config->topologies[service->topology].region_count; i++)
-		if (!region_down(&service->regions[i], type, up))
+		if (!choose_region_down(&service->regions[i], type, up))
 			return false;
 	return true;
 }

@@ -46,6 +46,9 @@ void choose_spread(const struct config *config, const struct config_service *ser
  */
 uint8_t choose_types(const struct config *config, const struct config_service *service, struct faults *faults);
 
+/* Has every pool of a region that has this type gone down? */
+bool choose_region_down(const struct config_preference *preference, enum service_type type, const uint8_t *up);
+
 /* Has every pool of every region that has this type gone down? `up` is what choose_pools_up() says. */
 bool choose_all_down(const struct config *config, const struct config_service *service, enum service_type type,
 		     const uint8_t *up);

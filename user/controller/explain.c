@@ -393,6 +393,7 @@ static json_t *explain_reply(struct explain *explain)
 	if (explain->query.flags & QUERY_ECS)
 		json_object_set_new(reply, "scope", json_integer(explain->selection.scope));
 	json_object_set_new(reply, "choice", explain_pool(explain));
+	json_object_set_new(reply, "settings", explain_settings(explain->controller, explain_index(explain)));
 	json_object_set_new(reply, "answer", explain_records(explain, KNOT_ANSWER));
 	json_object_set_new(reply, "authority", explain_records(explain, KNOT_AUTHORITY));
 	return reply;

@@ -10,4 +10,10 @@
  */
 json_t *explain_passed_over(struct controller *controller, uint32_t index);
 
+/*
+ * The settings that decide about members of these pools, of that of when_all_down, or of those that they depend on: a list of
+ * texts. A new reference, or null.
+ */
+json_t *explain_settings(struct controller *controller, uint32_t index);
+
 #endif

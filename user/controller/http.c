@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#define _GNU_SOURCE	/* struct ucred */
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -172,6 +173,19 @@ void http_wait(struct http_request *request)
 const char *http_argument(const struct http_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+int http_peer(const struct http_request *request, uint32_t *uid)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (!info || getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+		return info ? -errno : -ENOTCONN;
+	*uid = peer.uid;
+	return 0;
 }
 
 /* Takes a piece of the body. Returns 0, or the status to refuse it with. */

@@ -50,6 +50,9 @@ void http_wait(struct http_request *request);
 /* Sends the reply, and takes `reply`. A null one becomes status 500: no memory. */
 void http_reply(struct http_request *request, int status, json_t *reply);
 
+/* Who is at the other end of the socket. 0 or -errno. */
+int http_peer(const struct http_request *request, uint32_t *uid);
+
 /* An argument behind the question mark, or null. */
 const char *http_argument(const struct http_request *request, const char *name);
 

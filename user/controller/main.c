@@ -29,7 +29,7 @@ static void usage(FILE *to)
 	fprintf(to, "Usage: ecsdns-controller [OPTION...]\n\n"
 		"Publishes configurations into the tables of the driver, and serves the control socket.\n\n"
 		"  --pins DIR          the tables (environment: ECSDNS_PINS; default: " ECSDNS_PINS_DEFAULT ")\n"
-		"  --state DIR         bundles, ids and key (default: " STATE_DEFAULT ")\n"
+		"  --state DIR         bundles, settings, ids and key (default: " STATE_DEFAULT ")\n"
 		"  --socket PATH       the control socket (environment: ECSDNS_SOCKET; default: " CONTROL_SOCKET_DEFAULT ")\n"
 		"  --socket-group NAME may use the socket, beside the owner\n"
 		"  --config FILE       push this file at start, if nothing has been published yet\n"

@@ -153,9 +153,10 @@ json_t *status_json(const struct controller *controller)
 	size_t attached;
 	json_t *interfaces = status_interfaces(controller, &attached);
 	json_t *missing = status_missing(controller, generation, attached);
-	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:o, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", ECSDNS_VERSION, "abi", ECSDNS_ABI_VERSION, "pins", controller->pins,
 		"state", controller->state_path, "started", (json_int_t)controller->started,
+		"settings", health_settings(controller),
 		"generation", (json_int_t)generation, "published", (json_int_t)(live ? live->published : 0),
 		"ready", !json_array_size(missing), "doing", publisher_phase(&controller->publisher),
 		"summary", live ? generation_summary(live) : json_null(),

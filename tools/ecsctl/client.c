@@ -120,6 +120,8 @@ static int client_perform(CURL *curl, struct client *client, json_t **reply, int
 	*reply = client->text ? json_loads(client->text, 0, NULL) : NULL;
 	if (*reply)
 		return DONE;	/* even if sending was cut short: the controller said why */
+	if (client->request->is_quiet)
+		return REFUSED;
 	if (code)
 		client_explain(client->ecsctl, curl, code);
 	else

@@ -29,7 +29,8 @@ struct verb {
 	int (*run)(struct ecsctl *ecsctl, int argc, char **argv);	/* returns an exit code */
 };
 
-extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_explain, verb_rollback, verb_history;
+extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_explain, verb_rollback, verb_history, verb_health,
+	verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
 
 /*
  * Reads a verb's options: its own, and --json, --socket and --help, which every verb has. Own options are flags that set
@@ -59,6 +60,7 @@ struct request {
 	const void *body;
 	size_t length;
 	const char *doing;	/* shown while it takes longer than a second: "publishing"; may be null */
+	int is_quiet;		/* a controller that does not answer is the caller's to tell */
 };
 int ecsctl_request(struct ecsctl *ecsctl, const struct request *request, verb_print *print);
 
@@ -73,10 +75,15 @@ void output_error(const struct ecsctl *ecsctl, const json_t *reply);
 /* Faults as file:line:column: error: text, to standard error. */
 void output_faults(const json_t *faults);
 
+/* "BEFOREpool osaka1 is drained: maintenance (by root since ...)", on standard output. */
+void output_setting(const char *before, const json_t *setting);
+
 /* Fields of a reply; absent ones are empty. */
 const char *field_text(const json_t *object, const char *name);
 long long field_number(const json_t *object, const char *name);
 int field_is(const json_t *object, const char *name);
+/* A user id as a name, where this host knows one; in a static buffer. */
+const char *field_user(const json_t *object, const char *name);
 /* Seconds since the epoch as local date and time, in a static buffer. */
 const char *field_time(const json_t *object, const char *name);
 

@@ -63,6 +63,7 @@ static void explain_print(const json_t *reply)
 	explain_line(reply, "block", "block");
 	explain_line(reply, "scope", "scope");
 	explain_print_choice(json_object_get(reply, "choice"));
+	explain_print_records("setting", json_object_get(reply, "settings"));
 	explain_print_records("answer", json_object_get(reply, "answer"));
 	explain_print_records("authority", json_object_get(reply, "authority"));
 }

@@ -19,6 +19,13 @@ static const struct verb *const verbs[] = {
 	&verb_status,
 	&verb_stats,
 	&verb_explain,
+	&verb_health,
+	&verb_watch,
+	&verb_drain,
+	&verb_disable,
+	&verb_enable,
+	&verb_force_up,
+	&verb_force_down,
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -27,7 +34,7 @@ static void usage(FILE *to)
 {
 	fprintf(to, "Usage: ecsctl [--socket PATH] [--json] VERB [OPTION...] [ARGUMENT...]\n\nVerbs:\n");
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
 	fprintf(to, "\n`ecsctl VERB --help` says more. Options of all verbs:\n"
 		"  --json         print JSON\n"
 		"  --socket PATH  the controller's socket (environment: ECSDNS_SOCKET; default: " SOCKET_DEFAULT ")\n"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <pwd.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -43,6 +44,13 @@ void output_error(const struct ecsctl *ecsctl, const json_t *reply)
 	fprintf(stderr, "ecsctl %s: %s\n", ecsctl->verb->name, field_text(reply, "error"));
 }
 
+void output_setting(const char *before, const json_t *setting)
+{
+	printf("%s%s (by %s since %s)%s\n", before, field_text(setting, "text"), field_user(setting, "uid"),
+	       field_time(setting, "since"), json_is_false(json_object_get(setting, "known")) ?
+	       "; unknown object: the live configuration does not have it" : "");
+}
+
 const char *field_text(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
@@ -58,6 +66,18 @@ long long field_number(const json_t *object, const char *name)
 int field_is(const json_t *object, const char *name)
 {
 	return json_is_true(json_object_get(object, name));
+}
+
+const char *field_user(const json_t *object, const char *name)
+{
+	static char text[64];
+	const struct passwd *user = getpwuid(field_number(object, name));
+
+	if (user)
+		snprintf(text, sizeof(text), "%s", user->pw_name);
+	else
+		snprintf(text, sizeof(text), "uid %lld", field_number(object, name));
+	return text;
 }
 
 const char *field_time(const json_t *object, const char *name)

@@ -37,6 +37,8 @@ static void status_print(const json_t *reply)
 		printf("  %s\n", json_string_value(each));
 	printf("generation   %lld, published %s\n", field_number(reply, "generation"), field_time(reply, "published"));
 	status_print_summary(json_object_get(reply, "summary"));
+	json_array_foreach(json_object_get(reply, "settings"), i, each)
+		output_setting("setting      ", each);
 	if (*field_text(reply, "doing"))
 		printf("doing        %s\n", field_text(reply, "doing"));
 	printf("controller   %s, ABI %lld, since %s\n", field_text(reply, "version"), field_number(reply, "abi"),

@@ -356,6 +356,7 @@ static void test_file(void **state)
 	text = admin_format(&admin);
 	assert_int_equal(admin_parse(&again, "admin.json", text, strlen(text), &faults), 0);
 	assert_int_equal(again.count, 0);
+	admin_free(&again);
 	free(text);
 	faults_free(&faults);
 }

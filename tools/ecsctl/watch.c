@@ -37,7 +37,10 @@ static void watch_line(const struct watch *watch, const char *object, const char
 		json_decref(line);
 	} else {
 		strftime(clock, sizeof(clock), "%H:%M:%S", localtime_r(&now, &parts));
-		printf("%s  %s: %s%s%s%s%s\n", clock, object, from, *from ? " -> " : "", to, *why ? "  " : "", why);
+		printf("%s  %s: ", clock, object);
+		if (*from && strcmp(from, to))
+			printf("%s -> ", from);
+		printf("%s%s%s\n", to, *why ? "  " : "", why);
 	}
 	fflush(stdout);
 }
@@ -143,7 +146,7 @@ static int watch_ask(struct watch *watch)
 	free(path);
 	if (!result && status == 200) {
 		if (watch->is_lost)
-			watch_line(watch, "controller", "", "answers", "");
+			watch_line(watch, "controller", "", "answers again", "");
 		watch->is_lost = 0;
 		watch_take(watch, reply);
 	} else if (!watch->states) {

@@ -164,6 +164,14 @@ static void region_use(void *context, uint32_t pool)
 	json_array_append_new(region->list, json_string(reply->config->pools[pool].name));
 }
 
+/* The one that was asked for; or those that prefer what was asked for. */
+static bool region_is_wanted(const struct health_reply *reply, const char *object, bool is_listed)
+{
+	if (!*reply->object)
+		return true;
+	return admin_object_kind(reply->object) == ADMIN_region ? !strcmp(reply->object, object) : is_listed;
+}
+
 static json_t *health_region(struct health_reply *reply, uint32_t topology, uint32_t number)
 {
 	const struct config_topology *of = &reply->config->topologies[topology];
@@ -175,7 +183,7 @@ static json_t *health_region(struct health_reply *reply, uint32_t topology, uint
 	setting = admin_find(reply->admin, object);
 	reply->seeing++;
 	admin_each_pool(reply->config, topology, number, region_use, &region);
-	if (*reply->object && !region.is_listed && strcmp(reply->object, object)) {
+	if (!region_is_wanted(reply, object, region.is_listed)) {
 		json_decref(region.list);
 		return NULL;
 	}

@@ -1,0 +1,30 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks the driver (UDP) and the fallback (TCP) without a pause while a file exists, and prints every different answer. FILE.begun is there after
+the first ones.
+
+usage: steady.py SERVER NAME SUBNET FILE        A records of NAME for SUBNET, such as 10.0.0.0/24
+"""
+import collections
+import os
+import sys
+
+import dns.edns
+import dns.message
+import dns.query
+
+server, name, subnet, path = sys.argv[1:]
+seen = collections.Counter()
+while os.path.exists(path):
+    for transport, ask in ("driver", dns.query.udp), ("fallback", dns.query.tcp):
+        query = dns.message.make_query(name, "A", use_edns=0, options=[dns.edns.ECSOption.from_text(subnet)])
+        try:
+            reply = ask(query, server, timeout=2)
+            answer = " ".join(sorted(str(record) for rrset in reply.answer for record in rrset))
+        except Exception as problem:
+            answer = f"{type(problem).__name__}"
+        seen[transport, answer] += 1
+    if sum(seen.values()) == 2:
+        open(path + ".begun", "w").close()
+for (transport, answer), count in sorted(seen.items()):
+    print(transport, count, answer)

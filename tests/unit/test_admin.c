@@ -54,7 +54,7 @@ struct fixture {
 	struct faults faults;
 };
 
-static void fixture_begin(struct fixture *f)
+static void fixture_make(struct fixture *f, const char *text)
 {
 	struct bundle *bundle;
 
@@ -62,7 +62,7 @@ static void fixture_begin(struct fixture *f)
 	faults_init(&f->faults);
 	ids_init(&f->ids, 4096, 4096);
 	assert_int_equal(bundle_new(&bundle), 0);
-	assert_int_equal(bundle_add(bundle, "t.yaml", yaml, strlen(yaml)), 0);
+	assert_int_equal(bundle_add(bundle, "t.yaml", text, strlen(text)), 0);
 	assert_int_equal(bundle_add(bundle, "z", zone, strlen(zone)), 0);
 	if (generation_make(bundle, NULL, NULL, &f->ids, &f->generation, &f->faults))
 		faults_print(&f->faults, stderr);
@@ -70,6 +70,11 @@ static void fixture_begin(struct fixture *f)
 	bundle_free(bundle);
 	faults_free(&f->faults);
 	f->config = f->generation->config;
+}
+
+static void fixture_begin(struct fixture *f)
+{
+	fixture_make(f, yaml);
 	assert_int_equal(f->config->member_count, MEMBERS);
 }
 
@@ -478,6 +483,53 @@ static void test_saved(void **state)
 	fixture_end(&f);
 }
 
+/*
+ * Configurations come and go, at addresses that others had, and settings change between: what they come to is remembered,
+ * and never for another one.
+ */
+static void test_overlays(void **state)
+{
+	static const char *const texts[] = {
+		yaml,
+		"server: {addresses: [198.18.0.1]}\npools: {a: {cname: cdn.example.net}, b: {cname: cdn.example.net},\n"
+		"  c: {cname: cdn.example.net}, d: {cname: cdn.example.net}, e: {cname: cdn.example.net}, f: {cname: cdn.example.net}}\n",
+		"server: {addresses: [198.18.0.1]}\npools:\n  d: {members: [{name: x, address: 192.0.2.5}, {name: y, address: 192.0.2.6}]}\n"
+		"  b: {members: [{name: x, address: 192.0.2.1}, {name: y, address: 192.0.2.2}]}\n"
+		"  a: {members: [{name: z, address: 192.0.2.1}, {name: y, address: 192.0.2.2}]}\n",
+	};
+	char directory[64];
+	struct fixture f[3];
+	struct states states;
+	struct state files;
+	struct faults faults;
+
+	(void)state;
+	faults_init(&faults);
+	states_begin(&states, &files, directory, &faults);
+	for (int i = 0; i < 3; i++)
+		fixture_make(&f[i], texts[i]);
+	for (int i = 0; i < 2000; i++) {
+		uint32_t which = random_below(3), what = random_below(8);
+		struct admin_setting setting = setting_of(objects[random_below(OBJECTS)], random_below(ADMIN_ACTION_COUNT));
+		uint8_t down[MEMBERS], expected[MEMBERS] = {0};
+
+		if (!what)
+			assert_int_equal(states_administer(&states, setting.object, random_below(2) ? NULL : &setting), 0);
+		if (what == 1) {
+			fixture_end(&f[which]);
+			fixture_make(&f[which], texts[random_below(3)]);
+		}
+		assert_int_equal(f[which].config->member_count, MEMBERS);
+		admin_apply(&states.admin, f[which].config, expected, NULL);
+		states_down(&states, f[which].config, down);
+		assert_memory_equal(down, expected, MEMBERS);
+	}
+	for (int i = 0; i < 3; i++)
+		fixture_end(&f[i]);
+	states_end(&states, &files, directory);
+	faults_free(&faults);
+}
+
 struct reader {
 	struct states *states;
 	const struct config *config;
@@ -607,6 +659,7 @@ int main(void)
 		cmocka_unit_test(test_file),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_saved),
+		cmocka_unit_test(test_overlays),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_effects),
 	};

@@ -97,6 +97,8 @@ int config_read_disk(const char *path, struct bundle **bundle, struct config **o
 
 static int parser_init(struct parser *parser, struct bundle *bundle, unsigned int flags, struct faults *faults)
 {
+	static uint64_t serial;
+
 	memset(parser, 0, sizeof(*parser));
 	parser->bundle = bundle;
 	parser->flags = flags;
@@ -104,6 +106,7 @@ static int parser_init(struct parser *parser, struct bundle *bundle, unsigned in
 	parser->config = calloc(1, sizeof(*parser->config));
 	if (!parser->config)
 		return -ENOMEM;
+	parser->config->serial = __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
 	parser->config->arena = arena_new();
 	parser->trees = arena_new();
 	if (!parser->config->arena || !parser->trees)

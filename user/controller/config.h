@@ -170,6 +170,7 @@ struct config_service {
 
 struct config {
 	struct arena *arena;
+	uint64_t serial;		/* of this process; never that of another one, as an address may be */
 	const char **files;		/* YAML files and prefix tables, the main file first */
 	size_t file_count;
 	struct config_server server;

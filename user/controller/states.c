@@ -17,15 +17,73 @@ static void states_verdicts(const struct config *config, uint8_t *down)
 		memset(down, 0, config->member_count);
 }
 
+/* -- what settings come to -- */
+
+static void overlay_forget(struct states_overlay *overlay)
+{
+	free(overlay->list);
+	memset(overlay, 0, sizeof(*overlay));
+}
+
+static void states_forget(struct states *states)
+{
+	for (int i = 0; i < 2; i++)
+		overlay_forget(&states->overlays[i]);
+}
+
+static int overlay_make(struct states_overlay *overlay, const struct admin *admin, const struct config *config)
+{
+	const struct admin_setting **causes = calloc(config->member_count + 1, sizeof(*causes));
+	uint8_t *down = calloc(config->member_count + 1, 1);
+	int fault = -ENOMEM;
+
+	memset(overlay, 0, sizeof(*overlay));
+	overlay->list = calloc(config->member_count + 1, sizeof(*overlay->list));
+	if (!causes || !down || !overlay->list)
+		goto out;
+	admin_apply(admin, config, down, causes);
+	for (uint32_t i = 0; i < config->member_count; i++)
+		if (causes[i])
+			overlay->list[overlay->count++] = (struct states_decided){i, down[i]};
+	overlay->config = config->serial;
+	fault = 0;
+out:
+	free(causes);
+	free(down);
+	if (fault)
+		overlay_forget(overlay);
+	return fault;
+}
+
+/* With the lock held. Null without memory: then one has to do without. */
+static const struct states_overlay *states_overlay(struct states *states, const struct config *config)
+{
+	struct states_overlay *oldest = &states->overlays[states->oldest];
+
+	for (int i = 0; i < 2; i++)
+		if (states->overlays[i].config == config->serial)
+			return &states->overlays[i];
+	overlay_forget(oldest);
+	if (overlay_make(oldest, &states->admin, config))
+		return NULL;
+	states->oldest ^= 1;
+	return oldest;
+}
+
 /* -- reading -- */
 
 void states_down(void *context, const struct config *config, uint8_t *down)
 {
+	const struct states_overlay *overlay;
 	struct states *states = context;
 
 	pthread_mutex_lock(&states->lock);
 	states_verdicts(config, down);
-	admin_apply(&states->admin, config, down, NULL);
+	overlay = states_overlay(states, config);
+	for (size_t i = 0; overlay && i < overlay->count; i++)
+		down[overlay->list[i].member] = overlay->list[i].is_down;
+	if (!overlay)
+		admin_apply(&states->admin, config, down, NULL);
 	pthread_mutex_unlock(&states->lock);
 }
 
@@ -85,6 +143,7 @@ int states_administer(struct states *states, const char *object, const struct ad
 	pthread_mutex_lock(&states->lock);
 	old = states->admin;
 	states->admin = next;
+	states_forget(states);
 	states->is_saved = true;
 	pthread_mutex_unlock(&states->lock);
 	admin_free(&old);
@@ -115,5 +174,6 @@ int states_init(struct states *states, const struct state *state, struct faults 
 
 void states_free(struct states *states)
 {
+	states_forget(states);
 	admin_free(&states->admin);
 }

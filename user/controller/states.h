@@ -17,10 +17,25 @@
 #include "user/controller/compile.h"
 #include "user/controller/state.h"
 
+/*
+ * What the settings come to in one configuration, so that a verdict need not look for names: with 100,000 members that
+ * takes longer than the whole reaction.
+ */
+struct states_overlay {
+	uint64_t config;	/* its serial; 0: none */
+	struct states_decided {
+		uint32_t member;
+		bool is_down;
+	} *list;
+	size_t count;
+};
+
 struct states {
 	const struct state *state;
-	pthread_mutex_t lock;	/* of the settings, for other threads */
+	pthread_mutex_t lock;	/* of the settings and what they come to, for other threads */
 	struct admin admin;
+	struct states_overlay overlays[2];	/* of the live configuration and one to come, as they are asked for */
+	unsigned int oldest;			/* of these */
 	bool is_saved;		/* there is an admin.json, maybe without settings; since the start, or since the first change */
 };
 

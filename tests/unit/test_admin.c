@@ -619,33 +619,60 @@ static void effects_view(const struct fixture *f, struct admin *admin, const cha
 	assert_int_equal(states_view(&states, f->config, view), 0);
 }
 
+static void assert_effects(struct fixture *f, const char *from, const char *to, const char *object, const char *warned)
+{
+	struct states_view before, after;
+	struct admin first, second;
+	char text[4096] = "";
+
+	faults_init(&f->faults);
+	effects_view(f, &first, from, &before);
+	effects_view(f, &second, to, &after);
+	assert_int_equal(admin_effects(f->config, f->generation->compiled, object, admin_find(&second, object), &before, &after,
+				       &f->faults), 0);
+	for (size_t j = 0; j < f->faults.count; j++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s|", f->faults.list[j].text);
+	if (strcmp(text, warned))
+		fail_msg("from \"%s\" to \"%s\":\n%s\nexpected:\n%s", from, to, text, warned);
+	faults_free(&f->faults);
+	states_view_free(&before);
+	states_view_free(&after);
+	admin_free(&first);
+	admin_free(&second);
+}
+
 static void test_effects(void **state)
 {
 	struct fixture f;
 
 	(void)state;
 	fixture_begin(&f);
-	for (size_t i = 0; i < sizeof(effects) / sizeof(effects[0]); i++) {
-		struct states_view before, after;
-		struct admin first, second;
-		char text[4096] = "";
+	for (size_t i = 0; i < sizeof(effects) / sizeof(effects[0]); i++)
+		assert_effects(&f, effects[i].before, effects[i].after, effects[i].object, effects[i].warnings);
+	fixture_end(&f);
+}
 
-		faults_init(&f.faults);
-		effects_view(&f, &first, effects[i].before, &before);
-		effects_view(&f, &second, effects[i].after, &after);
-		assert_int_equal(admin_effects(f.config, f.generation->compiled, effects[i].object,
-					       admin_find(&second, effects[i].object), &before, &after, &f.faults), 0);
-		for (size_t j = 0; j < f.faults.count; j++)
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s|", f.faults.list[j].text);
-		if (strcmp(text, effects[i].warnings))
-			fail_msg("from \"%s\" to \"%s\":\n%s\nexpected:\n%s", effects[i].before, effects[i].after, text,
-				 effects[i].warnings);
-		faults_free(&f.faults);
-		states_view_free(&before);
-		states_view_free(&after);
-		admin_free(&first);
-		admin_free(&second);
-	}
+/* min_up and depends_on hold, whatever is forced. */
+static void test_stays_down(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_make(&f, "server: {addresses: [198.18.0.1]}\npools:\n"
+		     "  db: {members: [{name: x, address: 192.0.2.1}]}\n"
+		     "  web: {depends_on: [db], min_up: 2, members: [{name: x, address: 192.0.2.2}, {name: y, address: 192.0.2.3},\n"
+		     "    {name: z, address: 192.0.2.4}]}\n"
+		     "topologies: {t: {default: web}}\n"
+		     "services: [{name: s.test, topology: t}]\n");
+#define LAST "this takes the last member of s.test in region t/web down (A): serve-all serves pool web all the same|"
+	assert_effects(&f, "", "member web/x drain", "member web/x", "");
+	assert_effects(&f, "member web/x drain", "member web/x drain, member web/y drain", "member web/y", LAST);
+	assert_effects(&f, "", "pool db drain", "pool db", LAST);
+	assert_effects(&f, "pool db drain", "pool db drain, pool web up", "pool web",
+		       "pool web stays down: it depends on pool db, which is down|");
+	assert_effects(&f, "pool web drain", "pool web drain, member web/z up", "member web/z",
+		       "pool web stays down: at least 2 of its members have to be up|");
+	assert_effects(&f, "pool web drain, member web/z up", "pool web drain, member web/y up, member web/z up", "member web/y", "");
 	fixture_end(&f);
 }
 
@@ -662,6 +689,7 @@ int main(void)
 		cmocka_unit_test(test_overlays),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_effects),
+		cmocka_unit_test(test_stays_down),
 	};
 
 	return cmocka_run_group_tests_name("admin", tests, NULL, NULL);

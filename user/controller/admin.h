@@ -13,6 +13,9 @@
  * members are; a CNAME pool has one state of its own. When every pool of a region is down by administration, that
  * is as if by checks: when_all_down of the service says what is served.
  *
+ * Settings are of members alone, and what a pool makes of these holds all the same: a pool whose members are forced up is
+ * down while one that it depends on is, and it is down when fewer than min_up of its members are left.
+ *
  * A setting belongs to a name, not to a configuration. If a push takes the object away, the setting is kept, so that a
  * rollback or a later push finds it again.
  */

@@ -166,6 +166,49 @@ static void effects_others(const struct config *config, const struct admin_setti
 		faults_warning(faults, NULL, "and so for %zu more members", others - NAMED_MAX);
 }
 
+/* -- pools that stay down -- */
+
+/* Is any of the object's members in it up now? */
+static bool pool_is_meant(const struct config_pool *pool, const uint8_t *covers, const struct states_view *after)
+{
+	for (size_t i = 0; i < config_pool_states(pool); i++)
+		if (covers[pool->first_member + i] && !after->down[pool->first_member + i])
+			return true;
+	return false;
+}
+
+static void pool_stays_down(const struct config *config, const struct config_pool *pool, const uint8_t *up,
+			    struct faults *faults)
+{
+	for (size_t i = 0; i < pool->depends_count; i++) {
+		if (up[pool->depends_on[i]])
+			continue;
+		faults_warning(faults, NULL, "pool %s stays down: it depends on pool %s, which is down", pool->name,
+			       config->pools[pool->depends_on[i]].name);
+		return;
+	}
+	faults_warning(faults, NULL, "pool %s stays down: at least %u of its members have to be up", pool->name, pool->min_up);
+}
+
+/* Forced up, but that is not all it takes. */
+static int effects_stay_down(const struct config *config, const uint8_t *covers, const struct states_view *after,
+			     struct faults *faults)
+{
+	uint8_t *up = calloc(config->pool_count + 1, 1);
+	size_t pools = 0;
+
+	if (!up)
+		return -ENOMEM;
+	choose_pools_up(config, &(struct health){after->down, config->member_count}, up);
+	for (size_t i = 0; i < config->pool_count; i++)
+		if (!up[i] && pool_is_meant(&config->pools[i], covers, after) && pools++ < NAMED_MAX)
+			pool_stays_down(config, &config->pools[i], up, faults);
+	if (pools > NAMED_MAX)
+		faults_warning(faults, NULL, "and so for %zu more pools", pools - NAMED_MAX);
+	free(up);
+	return 0;
+}
+
 /* -- regions -- */
 
 struct sharing {
@@ -214,6 +257,8 @@ int admin_effects(const struct config *config, const struct compiled *compiled, 
 
 	if (!fault)
 		fault = effects_services(config, compiled, before, after, faults);
+	if (!fault && setting && setting->action == ADMIN_up)
+		fault = effects_stay_down(config, covers, after, faults);
 	if (!fault) {
 		effects_others(config, setting, covers, after, faults);
 		is_any = config->member_count && memchr(covers, 1, config->member_count);

@@ -32,6 +32,7 @@ main()
 	full_disk
 	broken_file
 	saved_and_not_applied
+	lost_bundle
 	interface
 	finish
 }
@@ -455,6 +456,25 @@ saved_and_not_applied()
 	jq '.settings = []' "$scratch/admin.json" >"$state/admin.json"
 	start
 	answered "also where the last setting was removed" "192.0.2.11 192.0.2.12" www.example.com
+}
+
+# The controller knows no configuration, the tables go on, and the setting waits for the next push.
+lost_bundle()
+{
+	local generation
+
+	ecsctl drain osaka/osaka-a >/dev/null
+	generation=$(load_generation)
+	stop TERM
+	rm "$state/generations/$generation.tar"
+	start
+	refuse "without the bundle: drain says what to do" "push it again" ecsctl drain osaka
+	refuse "without the bundle: health, too" "push it again" ecsctl health
+	answered "without the bundle: no answer changes" 192.0.2.12 www.example.com
+	check "without the bundle: push" ecsctl push "$scratch/a.yaml"
+	answered "without the bundle: the setting holds after the push" 192.0.2.12 www.example.com
+	check "without the bundle: enable" ecsctl enable osaka/osaka-a
+	answered "without the bundle: all is well" "192.0.2.11 192.0.2.12" www.example.com
 }
 
 # -- the control API --

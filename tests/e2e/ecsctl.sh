@@ -176,6 +176,8 @@ usage()
 	contains "it says what was expected" "$errors" "such as /24,/56, not /24,/56,"
 	exits "explain without a type" 2 ecsctl explain 192.0.2.1 www.example.com
 	exits "explain with options that exclude each other" 2 ecsctl explain --no-ecs --prefix 3 192.0.2.1 a.example A
+	exits "drain without an object" 2 ecsctl drain --reason why
+	exits "health of two objects" 2 ecsctl health a b
 	exits "a socket's path that is too long" 1 ecsctl --socket "/$(printf 'x%.0s' {1..200})" status
 	contains "and says so" "$errors" "at most 107 octets"
 }
@@ -188,6 +190,10 @@ nothing_published()
 	exits "status --ready before the first push" 1 ecsctl status --ready
 	exits "rollback before the first push" 1 ecsctl rollback
 	exits "explain before the first push" 1 ecsctl explain 192.0.2.1 www.example.com A
+	exits "health before the first push" 1 ecsctl health
+	contains "says what to do, too" "$errors" "ecsctl push FILE"
+	exits "watch before the first push" 1 ecsctl watch
+	exits "drain before the first push" 1 ecsctl drain tokyo
 	exits "history before the first push" 0 ecsctl history --json
 	field "and it is empty" '.generations | length' 0
 }

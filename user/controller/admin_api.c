@@ -32,6 +32,8 @@ bool admin_is_live(struct controller *controller, struct http_request *request)
 		return true;
 	api_refuse(request, controller->pushes ? 503 : 404, "%s", controller->pushes ?
 		   "no configuration is live yet; try again when the start or the push is done" :
+		   publisher_generation(&controller->publisher) ?
+		   "the live generation's bundle is not in the state directory: push it again" :
 		   "no configuration is live; `ecsctl push FILE`");
 	return false;
 }

@@ -6,7 +6,8 @@
  * The settings are in admin.json in the state directory, read before the first answers are published or taken over, and
  * saved before a change is acknowledged. A file that cannot be read keeps the controller from starting.
  *
- * The loop's thread changes them, and may read them without the lock; other threads call what says so.
+ * The loop's thread changes them, and may read them without the lock; other threads call what says so. Whoever holds the
+ * publisher's lock may take this one, not the other way round.
  */
 #ifndef ECSDNS_CONTROLLER_STATES_H
 #define ECSDNS_CONTROLLER_STATES_H

@@ -76,6 +76,9 @@ void config_free(struct config *config)
 		prefixes_free(&config->topologies[i].v4);
 		prefixes_free(&config->topologies[i].v6);
 	}
+	for (size_t i = 0; i < config->check_count; i++)
+		if (config->checks[i].regex)
+			regfree(config->checks[i].regex);
 	arena_free(config->arena);
 	free(config);
 }

@@ -8,6 +8,7 @@
 #ifndef ECSDNS_CONTROLLER_CONFIG_H
 #define ECSDNS_CONTROLLER_CONFIG_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@
 
 #define CONFIG_FILE_OCTETS_MAX (16UL << 20)	/* of one YAML file; large tables go to `file:` of a topology */
 #define CONFIG_NAMESERVERS_MAX 13		/* more would not fit a reply of 512 octets, as the root found */
+#define CONFIG_RUNNING_DEFAULT 4096		/* checks at once: 10,000 every 5 s that all time out after 2 s are 4,000 */
+#define CONFIG_RUNNING_MAX 65536
 #define CONFIG_NONE UINT32_MAX			/* no such number */
 
 struct config_name {
@@ -62,6 +65,8 @@ struct config_server {
 	struct config_name *nameservers;	/* none: "ns." before the service's name */
 	size_t nameserver_count;
 	struct config_name *hostmaster;		/* null: "hostmaster." before the service's name */
+	bool hold_when_all_fail;		/* see health.h */
+	uint32_t max_running;			/* checks at once, each with a socket or a process */
 };
 
 struct config_zone {
@@ -70,7 +75,6 @@ struct config_zone {
 	const char *file;
 };
 
-/* Checks are read in full and not run yet. */
 #define CONFIG_CHECK_TYPES(X) X(http) X(https) X(tcp) X(dns) X(icmp) X(exec) X(file)
 enum config_check_type {
 #define X(name) CONFIG_CHECK_##name,
@@ -79,18 +83,37 @@ enum config_check_type {
 	CONFIG_CHECK_TYPE_COUNT
 };
 
+#define CONFIG_STATUSES_MAX 16
+#define CONFIG_BODY_OCTETS_MAX 65536	/* of a reply: what is looked for has to be in them */
+#define CONFIG_EXPECT_OCTETS_MAX 1024	/* likewise, with tcp */
+
+struct config_status {
+	uint16_t first, last;
+};
+
 struct config_check {
 	struct place place;
 	const char *name;
 	enum config_check_type type;
 	uint32_t interval, timeout;	/* milliseconds */
 	uint32_t rise, fall;		/* results in a row */
+	struct config_address source4, source6;	/* to send from; length 0: the host chooses */
 	uint16_t port;			/* http, https, tcp, dns */
-	uint16_t status;		/* http, https: expected */
-	const char *path;		/* http, https: of the URL; file: of the file whose existence means up */
+	struct config_status *statuses;	/* http, https: expected */
+	size_t status_count;
+	const char *path;		/* http, https: of the URL; file: of the file, {pool}, {member}, {address} in it */
 	const char *host;		/* http, https: Host header and TLS server name; null: the member's address */
+	const char *body;		/* http, https: must be in the body; null: anything will do */
+	const char *body_regex;		/* likewise, as an extended regular expression (POSIX) */
+	regex_t *regex;			/* it, compiled */
+	bool verify;			/* https: the certificate */
+	const char *ca_file;		/* https: who may have signed it, on the controller's host; null: the system's */
 	struct config_name *query;	/* dns */
 	uint16_t query_type;		/* dns */
+	uint8_t rcode;			/* dns: expected */
+	const char *answer;		/* dns: data of a record that must be there, as text; null: none needs to */
+	const char *send;		/* tcp: after connecting; null: nothing */
+	const char *expect;		/* tcp: must be in the reply; null: to be connected is enough */
 	const char **command;		/* exec: arguments, ended by null */
 };
 
@@ -203,6 +226,9 @@ void config_free(struct config *config);	/* null is fine */
 
 /* The whole way from a file to a bundle that holds all but $INCLUDEd zone files, for ecsctl: main file at `path`. */
 int config_read_disk(const char *path, struct bundle **bundle, struct config **out, struct faults *faults);
+
+/* Do these two ask the same and expect the same? Names and how often do not matter. */
+bool config_check_equal(const struct config_check *one, const struct config_check *other);
 
 extern const char *const config_check_type_names[CONFIG_CHECK_TYPE_COUNT];
 extern const char *const config_method_names[CONFIG_METHOD_COUNT];

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* The section `checks`. */
+#include <ctype.h>
 #include <errno.h>
+#include <libknot/codes.h>
 #include <libknot/descriptor.h>
+#include <libknot/lookup.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "user/controller/parser.h"
 
-#define CHECK_KEYS(X) X(type) X(interval) X(timeout) X(rise) X(fall) X(port) X(path) X(host) X(status) X(query) \
-	X(query_type) X(command)
+#define CHECK_KEYS(X) X(type) X(interval) X(timeout) X(rise) X(fall) X(source) X(port) X(path) X(host) X(status) X(body) \
+	X(body_regex) X(verify) X(ca_file) X(query) X(query_type) X(rcode) X(answer) X(send) X(expect) X(command)
 enum check_key {
 #define X(name) CHECK_##name,
 	CHECK_KEYS(X)
@@ -22,18 +26,26 @@ static const char *const check_keys[] = {
 
 #define KEY(name) (1 << CHECK_##name)
 #define COMMON_KEYS (KEY(type) | KEY(interval) | KEY(timeout) | KEY(rise) | KEY(fall))
+#define HTTP_KEYS (KEY(source) | KEY(port) | KEY(path) | KEY(host) | KEY(status) | KEY(body) | KEY(body_regex))
 static const struct {
 	uint32_t allowed, required;
 	uint16_t port;
 } check_types[CONFIG_CHECK_TYPE_COUNT] = {
-	[CONFIG_CHECK_http] = {KEY(port) | KEY(path) | KEY(host) | KEY(status), 0, 80},
-	[CONFIG_CHECK_https] = {KEY(port) | KEY(path) | KEY(host) | KEY(status), 0, 443},
-	[CONFIG_CHECK_tcp] = {KEY(port), KEY(port), 0},
-	[CONFIG_CHECK_dns] = {KEY(port) | KEY(query) | KEY(query_type), KEY(query), 53},
-	[CONFIG_CHECK_icmp] = {0, 0, 0},
+	[CONFIG_CHECK_http] = {HTTP_KEYS, 0, 80},
+	[CONFIG_CHECK_https] = {HTTP_KEYS | KEY(verify) | KEY(ca_file), 0, 443},
+	[CONFIG_CHECK_tcp] = {KEY(source) | KEY(port) | KEY(send) | KEY(expect), KEY(port), 0},
+	[CONFIG_CHECK_dns] = {KEY(source) | KEY(port) | KEY(query) | KEY(query_type) | KEY(rcode) | KEY(answer),
+			      KEY(query), 53},
+	[CONFIG_CHECK_icmp] = {KEY(source), 0, 0},
 	[CONFIG_CHECK_exec] = {KEY(command), KEY(command), 0},
 	[CONFIG_CHECK_file] = {KEY(path), KEY(path), 0},
 };
+
+/* What regcomp() and regexec() make of a pattern grows with these. */
+#define REGEX_OCTETS_MAX 256
+#define REGEX_REPEATS_MAX 1000
+
+/* -- texts -- */
 
 static int text_keep(struct parser *parser, const struct node *node, const char *what, const char **out)
 {
@@ -43,6 +55,19 @@ static int text_keep(struct parser *parser, const struct node *node, const char 
 		return 0;
 	*out = arena_text(parser->config->arena, text, node->length);
 	return *out ? 0 : -ENOMEM;
+}
+
+/* Likewise, a null node being none, and not longer than what is looked for it in. */
+static int text_keep_short(struct parser *parser, const struct node *node, const char *what, size_t most,
+			   const char **out)
+{
+	if (!node)
+		return 0;
+	if (node->kind == NODE_SCALAR && node->length > most) {
+		faults_error(parser->faults, &node->place, "expected %s of at most %zu octets", what, most);
+		return 0;
+	}
+	return text_keep(parser, node, what, out);
 }
 
 /* Goes into a request as it is: nothing that could end a line or a word there. */
@@ -55,21 +80,181 @@ static void text_printable(struct parser *parser, const struct node *node, const
 		}
 }
 
+/* The path of a file of the controller's host, or of a URL. */
+static int text_path(struct parser *parser, const struct node *node, const char *what, const char **out)
+{
+	char expected[64];
+	int fault;
+
+	snprintf(expected, sizeof(expected), "%s, which begins with /", what);
+	fault = text_keep(parser, node, expected, out);
+	if (!fault && *out && (*out)[0] != '/')
+		faults_error(parser->faults, &node->place, "expected %s to begin with /, not \"%.64s\"", what, *out);
+	return fault;
+}
+
+/* -- http and https -- */
+
 static int check_path(struct parser *parser, const struct node *node, struct config_check *check)
 {
-	int fault = text_keep(parser, node, "`path`, which begins with /", &check->path);
+	int fault = text_path(parser, node, "`path`", &check->path);
 
-	if (fault || !check->path)
-		return fault;
-	if (check->path[0] != '/')
-		faults_error(parser->faults, &node->place, "expected `path` to begin with /, not \"%.64s\"",
-			     check->path);
-	if (check->type != CONFIG_CHECK_file)
+	if (!fault && check->type != CONFIG_CHECK_file)
 		text_printable(parser, node, "`path`");
+	return fault;
+}
+
+/* "200" or "300-399" */
+static bool status_parse(const char *text, struct config_status *status)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	status->first = status->last = strtoul(text, &end, 10);
+	if (end != text + 3)
+		return false;
+	if (*end == '-' && isdigit((unsigned char)end[1])) {
+		text = end + 1;
+		status->last = strtoul(text, &end, 10);
+		if (end != text + 3)
+			return false;
+	}
+	return !*end && status->first >= 100 && status->last <= 599 && status->first <= status->last;
+}
+
+static void status_read(struct parser *parser, const struct node *node, struct config_check *check)
+{
+	static const char what[] = "`status`, a number from 100 to 599 or a range such as 200-299, or a list of such";
+	const char *text;
+
+	if (!tree_text(node, what, &text, parser->faults))
+		return;
+	if (status_parse(text, &check->statuses[check->status_count]))
+		check->status_count++;
+	else
+		faults_error(parser->faults, &node->place, "expected %s, not \"%.64s\"", what, text);
+}
+
+static int check_status(struct parser *parser, const struct node *node, struct config_check *check)
+{
+	check->statuses = arena_alloc(parser->config->arena, CONFIG_STATUSES_MAX, sizeof(*check->statuses));
+	if (!check->statuses)
+		return -ENOMEM;
+	if (!node) {
+		check->statuses[check->status_count++] = (struct config_status){200, 200};
+		return 0;
+	}
+	if (node->kind != NODE_LIST) {
+		status_read(parser, node, check);
+		return 0;
+	}
+	if (!node->count || node->count > CONFIG_STATUSES_MAX) {
+		faults_error(parser->faults, &node->place, "expected `status` to have 1 to %d items", CONFIG_STATUSES_MAX);
+		return 0;
+	}
+	for (const struct node_item *item = node->items; item; item = item->next)
+		status_read(parser, item->value, check);
 	return 0;
 }
 
-static int check_query(struct parser *parser, const struct node *const *values, struct config_check *check)
+/* Why a pattern is not taken: matching has to end soon, whatever the reply, and compiling as well. Null if it is. */
+static const char *regex_refused(const char *pattern, size_t length)
+{
+	uint64_t repeats = 1;
+
+	if (length > REGEX_OCTETS_MAX)
+		return "it is longer than 256 octets";
+	for (const char *at = pattern; *at; at++) {
+		if (*at == '\\' && at[1]) {
+			if (isdigit((unsigned char)*++at))
+				return "back-references can take for ever";
+		} else if (*at == '{') {
+			uint64_t first = strtoul(at + 1, NULL, 10);
+			const char *comma = at + 1 + strspn(at + 1, "0123456789");
+			uint64_t last = *comma == ',' ? strtoul(comma + 1, NULL, 10) : 0;
+
+			first = first > last ? first : last;
+			repeats *= first > 1 ? first : 1;
+			if (first > REGEX_REPEATS_MAX || repeats > REGEX_REPEATS_MAX)
+				return "its {repetitions} multiply to more than 1000";
+		}
+	}
+	return NULL;
+}
+
+static int check_regex(struct parser *parser, const struct node *node, struct config_check *check)
+{
+	const char *refused;
+	char why[96];
+	int fault = text_keep(parser, node, "`body_regex`, a regular expression", &check->body_regex), error;
+
+	if (fault || !check->body_regex)
+		return fault;
+	refused = regex_refused(check->body_regex, node->length);
+	if (!refused) {
+		check->regex = arena_alloc(parser->config->arena, 1, sizeof(*check->regex));
+		if (!check->regex)
+			return -ENOMEM;
+		error = regcomp(check->regex, check->body_regex, REG_EXTENDED | REG_NOSUB);
+		if (!error)
+			return 0;
+		regerror(error, check->regex, why, sizeof(why));
+		check->regex = NULL;	/* nothing to be freed */
+		refused = why;
+	}
+	faults_error(parser->faults, &node->place, "`body_regex`: %s", refused);
+	return 0;
+}
+
+static int check_http(struct parser *parser, const struct node *node, const struct node *const *values,
+		      struct config_check *check)
+{
+	int fault = check_status(parser, values[CHECK_status], check);
+
+	check->verify = true;
+	if (!fault && values[CHECK_host]) {
+		fault = text_keep(parser, values[CHECK_host], "`host`, a name", &check->host);
+		text_printable(parser, values[CHECK_host], "`host`");
+		if (check->host && strpbrk(check->host, ":/?#@[]"))
+			faults_error(parser->faults, &values[CHECK_host]->place, "expected `host`, a name alone, not "
+				     "\"%.64s\"", check->host);
+	}
+	if (!fault)
+		fault = text_keep_short(parser, values[CHECK_body], "`body`, a part of the reply", CONFIG_BODY_OCTETS_MAX,
+					&check->body);
+	if (!fault && values[CHECK_body_regex])
+		fault = check_regex(parser, values[CHECK_body_regex], check);
+	if (values[CHECK_verify])
+		tree_bool(values[CHECK_verify], "`verify`", &check->verify, parser->faults);
+	if (!fault && values[CHECK_ca_file])
+		fault = text_path(parser, values[CHECK_ca_file], "`ca_file`", &check->ca_file);
+	if (values[CHECK_ca_file] && !check->verify)
+		faults_error(parser->faults, &values[CHECK_ca_file]->place, "`ca_file` has no meaning with `verify: false`");
+	if (check->type == CONFIG_CHECK_https && check->verify && !values[CHECK_host])
+		faults_warning(parser->faults, &node->place, "without `host` the certificate has to name each member's "
+			       "address; give the name it has, or `verify: false`");
+	return fault;
+}
+
+/* -- dns -- */
+
+static void check_rcode(struct parser *parser, const struct node *node, struct config_check *check)
+{
+	const knot_lookup_t *rcode;
+	const char *text;
+
+	if (!tree_text(node, "`rcode`, such as NOERROR or NXDOMAIN", &text, parser->faults))
+		return;
+	rcode = knot_lookup_by_name(knot_rcode_names, text);
+	if (rcode && rcode->id <= 15)
+		check->rcode = rcode->id;
+	else
+		faults_error(parser->faults, &node->place, "expected `rcode`, such as NOERROR or NXDOMAIN, not \"%.64s\"",
+			     text);
+}
+
+static int check_dns(struct parser *parser, const struct node *const *values, struct config_check *check)
 {
 	const struct node *type = values[CHECK_query_type];
 	const char *text;
@@ -79,11 +264,25 @@ static int check_query(struct parser *parser, const struct node *const *values, 
 	if (type && tree_text(type, "a record type such as A", &text, parser->faults) &&
 	    knot_rrtype_from_string(text, &check->query_type))
 		faults_error(parser->faults, &type->place, "expected a record type such as A, not \"%.64s\"", text);
+	if (values[CHECK_rcode])
+		check_rcode(parser, values[CHECK_rcode], check);
 	check->query = arena_alloc(parser->config->arena, 1, sizeof(*check->query));
 	if (!check->query)
 		return -ENOMEM;
-	parser_name(parser, values[CHECK_query], "`query`", check->query, &fault);
-	return fault;
+	if (values[CHECK_query])
+		parser_name(parser, values[CHECK_query], "`query`", check->query, &fault);
+	return fault ? fault : text_keep_short(parser, values[CHECK_answer], "`answer`, the data of a record as text", 1024,
+					       &check->answer);
+}
+
+/* -- tcp, exec, file -- */
+
+static int check_tcp(struct parser *parser, const struct node *const *values, struct config_check *check)
+{
+	int fault = text_keep_short(parser, values[CHECK_send], "`send`, a text", CONFIG_EXPECT_OCTETS_MAX, &check->send);
+
+	return fault ? fault : text_keep_short(parser, values[CHECK_expect], "`expect`, a part of the reply",
+					       CONFIG_EXPECT_OCTETS_MAX, &check->expect);
 }
 
 static int check_command(struct parser *parser, const struct node *node, struct config_check *check)
@@ -109,6 +308,18 @@ static int check_command(struct parser *parser, const struct node *node, struct 
 	return fault;
 }
 
+static void check_placeholders(struct parser *parser, const struct node *node, const char *path)
+{
+	for (const char *at = path; at && (at = strchr(at, '{')); at++)
+		if (strncmp(at, "{pool}", 6) && strncmp(at, "{member}", 8) && strncmp(at, "{address}", 9)) {
+			faults_error(parser->faults, &node->place, "`path`: {pool}, {member} and {address} stand for the "
+				     "member's; nothing else begins with {");
+			return;
+		}
+}
+
+/* -- all types -- */
+
 /* Keys that other types have. */
 static void check_keys_fit(struct parser *parser, const struct node *node, const struct node *const *values,
 			   enum config_check_type type)
@@ -132,7 +343,6 @@ static void check_numbers(struct parser *parser, const struct node *const *value
 	check->timeout = 2000;
 	check->rise = 2;
 	check->fall = 3;
-	check->status = 200;
 	check->port = check_types[check->type].port;
 	if (values[CHECK_interval])
 		tree_duration(values[CHECK_interval], "`interval`", 100, 3600000, &check->interval, faults);
@@ -146,12 +356,50 @@ static void check_numbers(struct parser *parser, const struct node *const *value
 		tree_number(values[CHECK_fall], "`fall`", 1, 100, &check->fall, faults);
 	if (values[CHECK_port] && tree_number(values[CHECK_port], "`port`", 1, 65535, &number, faults))
 		check->port = number;
-	if (values[CHECK_status] && tree_number(values[CHECK_status], "`status`", 100, 599, &number, faults))
-		check->status = number;
 	if (check->timeout > check->interval)
 		faults_error(faults, &(values[CHECK_timeout] ? values[CHECK_timeout] : values[CHECK_interval])->place,
 			     "expected `timeout` (%u ms) to be no longer than `interval` (%u ms)", check->timeout,
 			     check->interval);
+}
+
+static void source_read(struct parser *parser, const struct node *node, struct config_check *check)
+{
+	struct config_address address, *source;
+
+	if (!parser_address(parser, node, "`source`, an address of this host", &address))
+		return;
+	source = address.length == 4 ? &check->source4 : &check->source6;
+	if (source->length)
+		faults_error(parser->faults, &node->place, "expected at most one `source` of each address family");
+	*source = address;
+}
+
+/* One address, or one of each family. */
+static void check_source(struct parser *parser, const struct node *node, struct config_check *check)
+{
+	if (node->kind != NODE_LIST) {
+		source_read(parser, node, check);
+		return;
+	}
+	if (!node->count)
+		faults_error(parser->faults, &node->place, "expected `source` to have an address");
+	for (const struct node_item *item = node->items; item; item = item->next)
+		source_read(parser, item->value, check);
+}
+
+/* What the types have of their own. */
+static int check_special(struct parser *parser, const struct node *node, const struct node *const *values,
+			 struct config_check *check)
+{
+	switch (check->type) {
+	case CONFIG_CHECK_http:
+	case CONFIG_CHECK_https: return check_http(parser, node, values, check);
+	case CONFIG_CHECK_tcp: return check_tcp(parser, values, check);
+	case CONFIG_CHECK_dns: return check_dns(parser, values, check);
+	case CONFIG_CHECK_exec: return values[CHECK_command] ? check_command(parser, values[CHECK_command], check) : 0;
+	case CONFIG_CHECK_file: check_placeholders(parser, values[CHECK_path], check->path); return 0;
+	default: return 0;
+	}
 }
 
 static int check_read(struct parser *parser, const struct node *node, struct config_check *check)
@@ -175,19 +423,13 @@ static int check_read(struct parser *parser, const struct node *node, struct con
 	check->type = type;
 	check_keys_fit(parser, node, values, type);
 	check_numbers(parser, values, check);
+	if (values[CHECK_source])
+		check_source(parser, values[CHECK_source], check);
 	if (type == CONFIG_CHECK_http || type == CONFIG_CHECK_https)
 		check->path = "/";
 	if (values[CHECK_path])
 		fault = check_path(parser, values[CHECK_path], check);
-	if (!fault && values[CHECK_host]) {
-		fault = text_keep(parser, values[CHECK_host], "`host`, a name", &check->host);
-		text_printable(parser, values[CHECK_host], "`host`");
-	}
-	if (!fault && type == CONFIG_CHECK_dns && values[CHECK_query])
-		fault = check_query(parser, values, check);
-	if (!fault && values[CHECK_command])
-		fault = check_command(parser, values[CHECK_command], check);
-	return fault;
+	return fault ? fault : check_special(parser, node, values, check);
 }
 
 int config_checks(struct parser *parser)
@@ -209,4 +451,38 @@ int config_checks(struct parser *parser)
 		fault = check_read(parser, walk.item->value, check);
 	}
 	return fault;
+}
+
+/* -- comparing -- */
+
+static bool text_equal(const char *one, const char *other)
+{
+	return one && other ? !strcmp(one, other) : one == other;
+}
+
+static bool command_equal(const char **one, const char **other)
+{
+	if (!one || !other)
+		return one == other;
+	for (; *one && *other; one++, other++)
+		if (strcmp(*one, *other))
+			return false;
+	return *one == *other;
+}
+
+bool config_check_equal(const struct config_check *one, const struct config_check *other)
+{
+	return one->type == other->type && one->port == other->port && one->verify == other->verify &&
+	       !memcmp(&one->source4, &other->source4, sizeof(one->source4)) &&
+	       !memcmp(&one->source6, &other->source6, sizeof(one->source6)) &&
+	       one->status_count == other->status_count &&
+	       (!one->status_count ||
+		!memcmp(one->statuses, other->statuses, one->status_count * sizeof(*one->statuses))) &&
+	       text_equal(one->path, other->path) && text_equal(one->host, other->host) &&
+	       text_equal(one->body, other->body) && text_equal(one->body_regex, other->body_regex) &&
+	       text_equal(one->ca_file, other->ca_file) && one->query_type == other->query_type &&
+	       text_equal(one->query ? one->query->text : NULL, other->query ? other->query->text : NULL) &&
+	       one->rcode == other->rcode && text_equal(one->answer, other->answer) &&
+	       text_equal(one->send, other->send) && text_equal(one->expect, other->expect) &&
+	       command_equal(one->command, other->command);
 }

@@ -15,6 +15,7 @@ static int server_addresses(struct parser *parser, const struct node *node);
 static int server_ecs(struct parser *parser, const struct node *node);
 static int server_trust(struct parser *parser, const struct node *node);
 static int server_synthetic(struct parser *parser, const struct node *node);
+static void server_health(struct parser *parser, const struct node *node);
 
 /* -- server -- */
 
@@ -42,13 +43,14 @@ int config_server(struct parser *parser)
 
 static int server_read(struct parser *parser, const struct node *node)
 {
-	static const char *const keys[] = {"addresses", "ecs", "synthetic"};
-	const struct node *values[3];
+	static const char *const keys[] = {"addresses", "ecs", "synthetic", "health"};
+	const struct node *values[4] = {0};
 	int fault = 0;
 
 	parser->config->server.place = parser_place(parser, node);
-	if (!tree_fields(node, "`server`", keys, 3, values, parser->faults))
+	if (!tree_fields(node, "`server`", keys, 4, values, parser->faults))
 		return 0;
+	server_health(parser, values[3]);
 	if (values[0])
 		fault = server_addresses(parser, values[0]);
 	else
@@ -59,6 +61,23 @@ static int server_read(struct parser *parser, const struct node *node)
 	if (!fault && values[2])
 		fault = server_synthetic(parser, values[2]);
 	return fault;
+}
+
+/* How checks are run, and what to make of all of them failing. */
+static void server_health(struct parser *parser, const struct node *node)
+{
+	static const char *const keys[] = {"hold_when_all_fail", "max_running"};
+	struct config_server *server = &parser->config->server;
+	const struct node *values[2];
+
+	server->hold_when_all_fail = true;
+	server->max_running = CONFIG_RUNNING_DEFAULT;
+	if (!node || !tree_fields(node, "`health`", keys, 2, values, parser->faults))
+		return;
+	if (values[0])
+		tree_bool(values[0], "`hold_when_all_fail`", &server->hold_when_all_fail, parser->faults);
+	if (values[1])
+		tree_number(values[1], "`max_running`", 1, CONFIG_RUNNING_MAX, &server->max_running, parser->faults);
 }
 
 /* Why an address cannot be a server's; null if it can. */

@@ -15,6 +15,11 @@ bool address_parse(const char *text, struct config_address *out)
 	return inet_pton(out->length == 16 ? AF_INET6 : AF_INET, text, out->octets) == 1;
 }
 
+const char *address_text(const struct config_address *address, char text[ADDRESS_TEXT_OCTETS])
+{
+	return inet_ntop(address->length == 16 ? AF_INET6 : AF_INET, address->octets, text, ADDRESS_TEXT_OCTETS);
+}
+
 const char *prefix_text(const struct topology_prefix *prefix, unsigned int bits, char text[PREFIX_TEXT_OCTETS])
 {
 	inet_ntop(bits == 32 ? AF_INET : AF_INET6, prefix->address, text, PREFIX_TEXT_OCTETS);

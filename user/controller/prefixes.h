@@ -8,6 +8,8 @@
 
 /* An address, or null: 192.0.2.1 or 2001:db8::1, nothing else. */
 bool address_parse(const char *text, struct config_address *out);
+#define ADDRESS_TEXT_OCTETS 46		/* INET6_ADDRSTRLEN */
+const char *address_text(const struct config_address *address, char text[ADDRESS_TEXT_OCTETS]);
 
 /* Room for "ffff:...:255.255.255.255/128". */
 #define PREFIX_TEXT_OCTETS 64

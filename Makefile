@@ -109,10 +109,11 @@ $(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
 $(OBJ)/replay: $(call objects,$(wildcard tests/replay/*.c) $(filter-out tests/vectors/run.c tests/vectors/driver.c tests/vectors/server.c,$(wildcard tests/vectors/*.c)))
 $(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
 $(OBJ)/freeze: $(call objects,tests/load/freeze.c)
+$(OBJ)/checks-run: $(call objects,tests/checks/run.c)
 $(OBJ)/flap: $(call objects,tests/load/flap.c tests/vectors/frame.c tests/vectors/program.c)
 $(OBJ)/load: $(call objects,tests/bench/load.c)
 $(call objects,tests/bench/load.c): $(BUILD)/load.skel.h
-TOOLS := $(addprefix $(OBJ)/,vectors-run replay flood freeze flap load)
+TOOLS := $(addprefix $(OBJ)/,vectors-run replay flood freeze checks-run flap load)
 $(TOOLS): $(OBJ)/libecsdns.a
 $(TOOLS):
 	$(SAY) "  LINK    $@"
@@ -166,7 +167,7 @@ check-long: test-packages
 
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%)
-tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD)/flood $(BUILD)/freeze $(BUILD)/flap \
+tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD)/flood $(BUILD)/freeze $(BUILD)/checks-run $(BUILD)/flap \
 	$(BUILD)/test_topology $(BUILD)/test_follow
 
 # To be run before and after a change to the query path; no part of check.

@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "user/controller/checks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "user/common/log.h"
+
+/* The first round is soon over, but no storm: a member every few milliseconds, all within seconds. */
+#define FIRST_STEP 10		/* milliseconds */
+#define FIRST_ROUND_MAX 3000
+#define JITTER 20		/* an interval varies by a 20th of it, up or down */
+#define FILES_SPARE 256		/* that others in this process may want open */
+#define RUNNING_LEAST 16
+
+/* A member and its check. It runs, or is queued to, or is in the heap until it is due. */
+struct entry {
+	struct checks *checks;
+	uint32_t member;		/* over all pools */
+	struct check_target target;
+	struct check *running;
+	uint64_t due;			/* milliseconds of the loop's clock */
+	bool is_first;			/* no check of it has ended */
+	struct entry *next;		/* in the queue */
+};
+
+struct round {				/* all that belongs to one configuration */
+	const struct config *config;
+	struct entry *entries;
+	size_t entry_count;
+	uint32_t *entry_of;		/* by member; CONFIG_NONE: it has no check */
+	struct health_member *members;
+	uint8_t *down;
+	uint8_t *unable;		/* by check in config->checks: said so already */
+	struct entry **heap;		/* the next due first */
+	size_t heap_count;
+	struct entry *queue, **queue_tail;
+	struct words names;		/* health_name() of each member */
+};
+
+struct checks {
+	uv_loop_t *loop;
+	struct checks_owner owner;
+	struct check_engine *engine;
+	uv_timer_t timer;
+	struct round *round;
+	struct health_set set;
+	struct checks_figures figures;
+	unsigned int seed;
+};
+
+static void checks_on_timer(uv_timer_t *timer);
+static void checks_on_done(void *context, const struct check_result *result);
+static void checks_on_verdict(void *context, size_t member);
+static void round_free(struct round *round);
+static int round_new(struct checks *checks, const struct config *config, const struct health_saved *saved,
+		     struct round **out);
+static void round_adopt(struct checks *checks, struct round *round);
+
+struct checks *checks_new(uv_loop_t *loop, const struct checks_owner *owner)
+{
+	struct checks *checks = calloc(1, sizeof(*checks));
+
+	if (!checks)
+		return NULL;
+	checks->loop = loop;
+	checks->owner = *owner;
+	checks->engine = check_engine_new(loop);
+	if (!checks->engine) {
+		free(checks);
+		return NULL;
+	}
+	if (getrandom(&checks->seed, sizeof(checks->seed), GRND_NONBLOCK) < 0)
+		checks->seed = uv_hrtime();
+	uv_timer_init(loop, &checks->timer);
+	checks->timer.data = checks;
+	return checks;
+}
+
+static void checks_on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void checks_stop(struct checks *checks)
+{
+	for (size_t i = 0; checks->round && i < checks->round->entry_count; i++)
+		if (checks->round->entries[i].running)
+			check_cancel(checks->round->entries[i].running);
+	round_free(checks->round);
+	check_engine_free(checks->engine);
+	uv_close((uv_handle_t *)&checks->timer, checks_on_closed);
+}
+
+/* -- when -- */
+
+static uint32_t checks_draw(struct checks *checks, uint32_t below)
+{
+	return below ? rand_r(&checks->seed) % below : 0;
+}
+
+/* The first due at heap[0]; children of i at 2i + 1 and 2i + 2. */
+static void heap_add(struct round *round, struct entry *entry)
+{
+	size_t at = round->heap_count++, parent;
+
+	for (; at; at = parent) {
+		parent = (at - 1) / 2;
+		if (round->heap[parent]->due <= entry->due)
+			break;
+		round->heap[at] = round->heap[parent];
+	}
+	round->heap[at] = entry;
+}
+
+static struct entry *heap_take(struct round *round)
+{
+	struct entry *first = round->heap[0], *last = round->heap[--round->heap_count];
+	size_t at = 0, child;
+
+	for (; (child = 2 * at + 1) < round->heap_count; at = child) {
+		if (child + 1 < round->heap_count && round->heap[child + 1]->due < round->heap[child]->due)
+			child++;
+		if (round->heap[child]->due >= last->due)
+			break;
+		round->heap[at] = round->heap[child];
+	}
+	round->heap[at] = last;
+	return first;
+}
+
+static void checks_arm(struct checks *checks)
+{
+	const struct round *round = checks->round;
+	uint64_t now = uv_now(checks->loop);
+
+	if (!round->heap_count)
+		uv_timer_stop(&checks->timer);
+	else
+		uv_timer_start(&checks->timer, checks_on_timer,
+			       round->heap[0]->due > now ? round->heap[0]->due - now : 0, 0);
+}
+
+/* An interval after it was due, whenever it ran; but the second time anywhere in the interval, where there is room. */
+static void entry_plan(struct entry *entry)
+{
+	struct checks *checks = entry->checks;
+	uint32_t interval = entry->target.check->interval, jitter = interval / JITTER;
+	uint64_t now = uv_now(checks->loop);
+
+	if (entry->is_first)
+		entry->due += interval / 2 + checks_draw(checks, interval / 2);
+	else
+		entry->due += interval - jitter + checks_draw(checks, 2 * jitter);
+	entry->is_first = false;
+	if (entry->due < now)
+		entry->due = now;
+	heap_add(checks->round, entry);
+}
+
+static void entry_start(struct entry *entry)
+{
+	struct checks *checks = entry->checks;
+	struct checks_figures *figures = &checks->figures;
+
+	health_begin(&checks->set, entry->member);
+	entry->running = check_start(checks->engine, &entry->target, checks_on_done, entry);
+	if (!entry->running) {
+		entry_plan(entry);
+		return;
+	}
+	figures->started++;
+	figures->running++;
+	if (figures->running > figures->running_most)
+		figures->running_most = figures->running;
+}
+
+static void queue_add(struct checks *checks, struct entry *entry)
+{
+	struct checks_figures *figures = &checks->figures;
+
+	entry->next = NULL;
+	*checks->round->queue_tail = entry;
+	checks->round->queue_tail = &entry->next;
+	figures->queued++;
+	if (figures->queued > figures->queued_most)
+		figures->queued_most = figures->queued;
+}
+
+static void queue_run(struct checks *checks)
+{
+	struct round *round = checks->round;
+	struct entry *entry;
+
+	while (round->queue && checks->figures.running < checks->figures.max_running) {
+		entry = round->queue;
+		round->queue = entry->next;
+		if (!round->queue)
+			round->queue_tail = &round->queue;
+		checks->figures.queued--;
+		entry_start(entry);
+	}
+}
+
+static void checks_on_timer(uv_timer_t *timer)
+{
+	struct checks *checks = timer->data;
+	uint64_t now = uv_now(checks->loop);
+
+	while (checks->round->heap_count && checks->round->heap[0]->due <= now)
+		queue_add(checks, heap_take(checks->round));
+	queue_run(checks);
+	checks_arm(checks);
+}
+
+/* -- what -- */
+
+static int64_t wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void checks_say_unable(struct checks *checks, const struct entry *entry, const char *text)
+{
+	struct round *round = checks->round;
+	uint8_t *said = &round->unable[entry->target.check - round->config->checks];
+
+	if (!*said)
+		log_warning("check %s of member %s in pool %s could not be run, its state stays: %s",
+			    entry->target.check->name, entry->target.member, entry->target.pool, text);
+	*said = 1;
+}
+
+static void checks_on_done(void *context, const struct check_result *result)
+{
+	struct entry *entry = context;
+	struct checks *checks = entry->checks;
+	bool was_holding = checks->set.is_holding;
+
+	entry->running = NULL;
+	checks->figures.running--;
+	checks->figures.ended++;
+	checks->figures.results[result->reason]++;
+	if (result->reason == CHECK_unable)
+		checks_say_unable(checks, entry, result->text);
+	health_result(&checks->set, entry->member, check_outcome(result), result->text, wall_clock(), checks_on_verdict,
+		      checks);
+	if (checks->set.is_holding != was_holding) {
+		if (was_holding)
+			log_notice("a check has succeeded again: verdicts follow the checks");
+		else
+			log_warning("every check fails, as if this host's own network were gone: verdicts stay as they are");
+		if (checks->owner.held)
+			checks->owner.held(checks->owner.context, !was_holding);
+	}
+	entry_plan(entry);
+	queue_run(checks);
+	checks_arm(checks);
+}
+
+static void checks_on_verdict(void *context, size_t number)
+{
+	struct checks *checks = context;
+	struct round *round = checks->round;
+	const struct health_member *member = &round->members[number];
+	const struct entry *entry = &round->entries[round->entry_of[number]];
+
+	round->down[number] = !health_is_up(member);
+	log_notice("member %s of pool %s is %s: %s", entry->target.member, entry->target.pool,
+		   round->down[number] ? "down" : "up", member->reason);
+	checks->owner.changed(checks->owner.context, number);
+}
+
+/* -- a configuration in place of another -- */
+
+int checks_load(struct checks *checks, const struct config *config, const struct health_saved *saved)
+{
+	struct round *round;
+	int fault = round_new(checks, config, saved, &round);
+
+	if (fault)
+		return fault;
+	round_adopt(checks, round);
+	return 0;
+}
+
+static void round_free(struct round *round)
+{
+	if (!round)
+		return;
+	words_free(&round->names);
+	free(round->entries);
+	free(round->entry_of);
+	free(round->members);
+	free(round->down);
+	free(round->unable);
+	free(round->heap);
+	free(round);
+}
+
+static bool round_room(struct round *round, const struct config *config)
+{
+	size_t members = config->member_count + 1;
+
+	round->entries = calloc(members, sizeof(*round->entries));
+	round->entry_of = calloc(members, sizeof(*round->entry_of));
+	round->members = calloc(members, sizeof(*round->members));
+	round->down = calloc(members, 1);
+	round->unable = calloc(config->check_count + 1, 1);
+	round->heap = calloc(members, sizeof(*round->heap));
+	return round->entries && round->entry_of && round->members && round->down && round->unable && round->heap;
+}
+
+/* The check of a member in this round; null: it has none. */
+static const struct config_check *round_check(const struct round *round, uint32_t member)
+{
+	uint32_t entry = round->entry_of[member];
+
+	return entry == CONFIG_NONE ? NULL : round->entries[entry].target.check;
+}
+
+/* The member as it was known before, under this name. */
+static void member_take_over(const struct checks *checks, const struct config_check *check, const char *name,
+			     const struct health_saved *saved, struct health_member *member)
+{
+	const struct round *before = checks->round;
+	uint32_t number = before ? words_find(&before->names, name, strlen(name)) : WORDS_NONE;
+	const struct health_record *record;
+
+	if (number == WORDS_NONE) {
+		record = health_saved_find(saved, name);
+		if (record)
+			health_restore(member, record);
+	} else if (before->members[number].is_checked && config_check_equal(check, round_check(before, number))) {
+		*member = before->members[number];
+	} else {
+		health_restore(member, &before->members[number].record);
+	}
+	member->is_checked = true;
+	member->is_local = check->type == CONFIG_CHECK_file;
+	member->rise = check->rise;
+	member->fall = check->fall;
+}
+
+static int round_add_member(struct checks *checks, struct round *round, const struct config_pool *pool,
+			    const struct config_member *member, const struct health_saved *saved)
+{
+	uint32_t number = pool->first_member + (member - pool->members);
+	const struct config_check *check;
+	char name[HEALTH_NAME_OCTETS];
+	struct entry *entry;
+
+	health_name(pool, member, name);
+	if (words_add(&round->names, name, strlen(name)) != number)
+		return -ENOMEM;
+	round->entry_of[number] = CONFIG_NONE;
+	if (pool->check == CONFIG_NONE)
+		return 0;
+	check = &round->config->checks[pool->check];
+	member_take_over(checks, check, name, saved, &round->members[number]);
+	round->down[number] = !health_is_up(&round->members[number]);
+	entry = &round->entries[round->entry_count];
+	round->entry_of[number] = round->entry_count++;
+	entry->checks = checks;
+	entry->member = number;
+	entry->target = (struct check_target){check, pool->name, member->name, member->address};
+	entry->is_first = true;
+	return 0;
+}
+
+static int round_new(struct checks *checks, const struct config *config, const struct health_saved *saved,
+		     struct round **out)
+{
+	struct round *round = calloc(1, sizeof(*round));
+	int fault = 0;
+
+	if (!round)
+		return -ENOMEM;
+	words_init(&round->names);
+	round->config = config;
+	round->queue_tail = &round->queue;
+	if (!round_room(round, config))
+		fault = -ENOMEM;
+	for (size_t i = 0; i < config->pool_count && !fault; i++)
+		for (size_t j = 0; j < config->pools[i].member_count && !fault; j++)
+			fault = round_add_member(checks, round, &config->pools[i], &config->pools[i].members[j], saved);
+	if (fault)
+		round_free(round);
+	else
+		*out = round;
+	return fault;
+}
+
+/* As many as may run at once, each with a file or two open. */
+static uint32_t checks_limit(uint32_t wanted)
+{
+	struct rlimit limit;
+	rlim_t files = (rlim_t)wanted * 2 + FILES_SPARE;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return wanted;
+	if (limit.rlim_cur < files) {
+		limit.rlim_cur = limit.rlim_max < files ? limit.rlim_max : files;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur >= files)
+		return wanted;
+	files = limit.rlim_cur > FILES_SPARE + 2 * RUNNING_LEAST ? (limit.rlim_cur - FILES_SPARE) / 2 : RUNNING_LEAST;
+	log_warning("only %u checks run at once, not %u: this process may open %llu files (LimitNOFILE=)",
+		    (unsigned int)files, wanted, (unsigned long long)limit.rlim_cur);
+	return files;
+}
+
+/* A check that runs goes on if it is one of the new ones, too. */
+static void entry_take_over(struct entry *entry, struct entry *before)
+{
+	entry->is_first = before->is_first;
+	entry->due = before->due;
+	if (before->running) {
+		entry->running = before->running;
+		check_retarget(entry->running, &entry->target, entry);
+		before->running = NULL;
+	}
+}
+
+static struct entry *round_same_entry(const struct round *round, const struct round *before, const struct entry *entry)
+{
+	const char *name = round->names.list[entry->member];
+	uint32_t number = before ? words_find(&before->names, name, strlen(name)) : WORDS_NONE;
+	const struct config_check *check = number == WORDS_NONE ? NULL : round_check(before, number);
+
+	return check && config_check_equal(check, entry->target.check) ? &before->entries[before->entry_of[number]] : NULL;
+}
+
+static uint64_t first_due(const struct round *round, size_t number, uint32_t interval)
+{
+	uint64_t spread = round->entry_count * FIRST_STEP;
+
+	spread = spread < FIRST_ROUND_MAX ? spread : FIRST_ROUND_MAX;
+	spread = spread < interval ? spread : interval;
+	return number * spread / round->entry_count;
+}
+
+static void round_schedule(struct checks *checks, struct round *round)
+{
+	uint64_t now = uv_now(checks->loop);
+
+	for (size_t i = 0; i < round->entry_count; i++) {
+		struct entry *entry = &round->entries[i], *before = round_same_entry(round, checks->round, entry);
+		uint32_t interval = entry->target.check->interval;
+
+		entry->due = now + first_due(round, i, interval);
+		if (before)
+			entry_take_over(entry, before);
+		if (entry->due > now + interval)
+			entry->due = now + interval;
+		if (!entry->running)
+			heap_add(round, entry);
+	}
+}
+
+static void round_adopt(struct checks *checks, struct round *round)
+{
+	struct health_set before = checks->set;
+	struct round *old = checks->round;
+
+	uv_update_time(checks->loop);
+	round_schedule(checks, round);
+	for (size_t i = 0; old && i < old->entry_count; i++)
+		if (old->entries[i].running) {
+			check_cancel(old->entries[i].running);
+			checks->figures.running--;
+			checks->figures.ended++;
+		}
+	checks->round = round;
+	checks->figures.queued = 0;
+	checks->figures.max_running = checks_limit(round->config->server.max_running);
+	health_init(&checks->set, round->members, round->config->member_count, round->config->server.hold_when_all_fail);
+	health_continue(&checks->set, &before);
+	round_free(old);
+	checks_arm(checks);
+}
+
+/* -- for those who look -- */
+
+const uint8_t *checks_down(const struct checks *checks)
+{
+	return checks->round ? checks->round->down : NULL;
+}
+
+int checks_down_of(const struct checks *checks, const struct config *config, const struct health_saved *saved,
+		   uint8_t *down)
+{
+	struct round *round;
+	int fault = round_new((struct checks *)checks, config, saved, &round);
+
+	if (fault)
+		return fault;
+	memcpy(down, round->down, config->member_count);
+	round_free(round);
+	return 0;
+}
+
+const struct health_member *checks_member(const struct checks *checks, uint32_t number)
+{
+	return &checks->round->members[number];
+}
+
+const struct config *checks_config(const struct checks *checks)
+{
+	return checks->round ? checks->round->config : NULL;
+}
+
+const struct checks_figures *checks_figures(struct checks *checks)
+{
+	checks->figures.is_holding = checks->set.is_holding;
+	return &checks->figures;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The checks of a configuration, run on the loop: of each member that has one, once an interval, with a jitter that
+ * keeps them spread; and the verdicts that come of them.
+ *
+ * A controller wires it like this:
+ *
+ *	at start	checks = checks_new(&loop, &(struct checks_owner){on_changed, on_held, controller});
+ *			state_read(&state, "health.json", ...); health_saved_parse(...)		health_save.h
+ *	on push		checks_load(checks, generation->config, saved): after which the old configuration may be freed
+ *	to compile	struct health health = {checks_down(checks), config->member_count};
+ *			for a configuration not loaded yet: checks_down_of(checks, config, saved, down)
+ *	on change	on_changed(controller, member): the answers of whoever uses pool `member` is in;
+ *			health_save_text(...), state_write(&state, "health.json", ...), not for each of a burst
+ *	at the end	checks_stop(checks), and let the loop run until it ends by itself
+ */
+#ifndef ECSDNS_CONTROLLER_CHECKS_H
+#define ECSDNS_CONTROLLER_CHECKS_H
+
+#include "user/controller/check.h"
+#include "user/controller/health_save.h"
+
+struct checks;
+
+struct checks_owner {
+	/* checks_down() has changed at this member, a number over all pools. No checks_load() or checks_stop() in it. */
+	void (*changed)(void *context, uint32_t member);
+	/* Every check fails, and verdicts are held; or no longer. May be null: it is logged anyway. */
+	void (*held)(void *context, bool is_holding);
+	void *context;
+};
+
+/* Null without memory. */
+struct checks *checks_new(uv_loop_t *loop, const struct checks_owner *owner);
+
+/*
+ * Runs these from now on, in place of those before. `config` has to live until the next checks_load() or checks_stop(). A
+ * member of the same pool, name and address keeps its verdict and history; if its check asks the same, too, it goes on
+ * where it was, else the first result decides. Of others `saved` (may be null) tells, or they are unknown, which is up.
+ * 0, or -ENOMEM: all is as it was.
+ */
+int checks_load(struct checks *checks, const struct config *config, const struct health_saved *saved);
+
+/* Kills what runs. The loop frees all of it. */
+void checks_stop(struct checks *checks);
+
+/* config->member_count of them, for struct health; not 0: down. Valid until the next checks_load(). */
+const uint8_t *checks_down(const struct checks *checks);
+
+/* What checks_down() would begin with after checks_load() of this configuration: down[config->member_count]. 0 or -ENOMEM. */
+int checks_down_of(const struct checks *checks, const struct config *config, const struct health_saved *saved,
+		   uint8_t *down);
+
+const struct health_member *checks_member(const struct checks *checks, uint32_t number);
+const struct config *checks_config(const struct checks *checks);	/* null before the first checks_load() */
+
+struct checks_figures {
+	uint64_t started, ended;
+	uint64_t results[CHECK_REASON_COUNT];
+	uint32_t running, running_most;		/* now, and ever */
+	uint32_t queued, queued_most;		/* due, while max_running others run */
+	uint32_t max_running;			/* as far as the limit of open files allows */
+	bool is_holding;
+};
+const struct checks_figures *checks_figures(struct checks *checks);
+
+#endif

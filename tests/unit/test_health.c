@@ -64,21 +64,30 @@ static size_t model_holders(const struct model *model)
 	return holders;
 }
 
-/* Did this member's last check fail? */
-static bool model_failed(const struct model *model, size_t member)
+/* The last result of a member; null: none yet. */
+static const struct event *model_last(const struct model *model, size_t member)
 {
 	for (size_t i = model->event_count; i--;)
 		if (model->events[i].member == member)
-			return !model->events[i].ok;
-	return false;
+			return &model->events[i];
+	return NULL;
 }
 
 static bool model_holding(const struct model *model)
 {
-	for (size_t i = 0; i < model->count; i++)
-		if (model_holder(model, i) && !model_failed(model, i))
+	size_t with_result = 0, without = 0;
+
+	for (size_t i = 0; i < model->count; i++) {
+		const struct event *last = model_last(model, i);
+
+		if (!model_holder(model, i))
+			continue;
+		if (last && last->ok)
 			return false;
-	return model->may_hold && model_holders(model) >= 2;
+		with_result += !!last;
+		without += !last;
+	}
+	return model->may_hold && model_holders(model) >= 2 && with_result > without;
 }
 
 /* Results of a member against its verdict, in a row, counted back from the end; *first is the oldest of them. */

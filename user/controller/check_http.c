@@ -13,6 +13,7 @@
 
 #define URL_OCTETS 512
 /* Of OpenSSL's X509_V_ERR_*, which CURLINFO_SSL_VERIFYRESULT gives. */
+#define X509_UNSPECIFIED 1
 #define X509_NOT_YET_VALID 9
 #define X509_EXPIRED 10
 
@@ -282,12 +283,14 @@ static void http_judge(struct http *http)
 		check_over(&http->check, CHECK_ok, "status %ld", status);
 }
 
-/* What libcurl says, without the words before the colon that repeat what it is about. */
+/* What libcurl says, without the words before the colon that repeat what it is about, nor OpenSSL's numbers. */
 static void http_over_text(struct http *http, enum check_reason reason, const char *what, CURLcode code)
 {
 	const char *text = *http->error ? http->error : curl_easy_strerror(code), *colon = strstr(text, ": ");
 	char line[HEALTH_REASON_OCTETS];
 
+	text = colon ? colon + 2 : text;
+	colon = strncmp(text, "error:", strlen("error:")) ? NULL : strstr(text, "::");
 	text = colon ? colon + 2 : text;
 	check_printable(line, sizeof(line), text, strlen(text));
 	check_over(&http->check, reason, "%s: %s", what, line);
@@ -302,7 +305,7 @@ static void http_over_certificate(struct http *http, CURLcode code)
 		check_over(&http->check, CHECK_certificate, "certificate expired");
 	else if (result == X509_NOT_YET_VALID)
 		check_over(&http->check, CHECK_certificate, "certificate is not yet valid");
-	else if (!result)	/* the chain is fine, so it is the name */
+	else if (result <= X509_UNSPECIFIED)	/* OpenSSL has nothing against the chain: libcurl minds the name */
 		check_over(&http->check, CHECK_certificate, "certificate is for another name");
 	else
 		http_over_text(http, CHECK_certificate, "certificate", code);

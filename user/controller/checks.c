@@ -238,6 +238,18 @@ static void checks_say_unable(struct checks *checks, const struct entry *entry, 
 	*said = 1;
 }
 
+static void checks_say_holding(struct checks *checks, bool was_holding)
+{
+	if (checks->set.is_holding == was_holding)
+		return;
+	if (was_holding)
+		log_notice("not every check fails any more: verdicts follow the checks");
+	else
+		log_warning("every check fails, as if this host's own network were gone: verdicts stay as they are");
+	if (checks->owner.held)
+		checks->owner.held(checks->owner.context, !was_holding);
+}
+
 static void checks_on_done(void *context, const struct check_result *result)
 {
 	struct entry *entry = context;
@@ -252,14 +264,7 @@ static void checks_on_done(void *context, const struct check_result *result)
 		checks_say_unable(checks, entry, result->text);
 	health_result(&checks->set, entry->member, check_outcome(result), result->text, wall_clock(), checks_on_verdict,
 		      checks);
-	if (checks->set.is_holding != was_holding) {
-		if (was_holding)
-			log_notice("a check has succeeded again: verdicts follow the checks");
-		else
-			log_warning("every check fails, as if this host's own network were gone: verdicts stay as they are");
-		if (checks->owner.held)
-			checks->owner.held(checks->owner.context, !was_holding);
-	}
+	checks_say_holding(checks, was_holding);
 	entry_plan(entry);
 	queue_run(checks);
 	checks_arm(checks);
@@ -487,6 +492,7 @@ static void round_adopt(struct checks *checks, struct round *round)
 	health_continue(&checks->set, &before);
 	round_free(old);
 	checks_arm(checks);
+	checks_say_holding(checks, before.is_holding);
 }
 
 /* -- for those who look -- */

@@ -27,7 +27,8 @@ static bool is_holder(const struct health_member *member)
 
 static bool is_all_failed(const struct health_set *set)
 {
-	return set->may_hold && set->holders >= HOLDERS_LEAST && set->failed == set->holders;
+	return set->may_hold && set->holders >= HOLDERS_LEAST && set->failed == set->reported &&
+	       set->reported * 2 > set->holders;
 }
 
 void health_init(struct health_set *set, struct health_member *members, size_t count, bool may_hold)
@@ -38,6 +39,7 @@ void health_init(struct health_set *set, struct health_member *members, size_t c
 	set->may_hold = may_hold;
 	for (size_t i = 0; i < count; i++) {
 		set->holders += is_holder(&members[i]);
+		set->reported += is_holder(&members[i]) && members[i].has_result;
 		set->failed += is_holder(&members[i]) && members[i].has_failed;
 		members[i].is_waiting &= may_hold;
 		set->waiting += members[i].is_waiting;
@@ -162,8 +164,10 @@ static void result_failure(struct result *result, struct health_member *member)
 
 static void hold_count(struct health_set *set, struct health_member *member, bool has_failed)
 {
-	if (is_holder(member))
+	if (is_holder(member)) {
+		set->reported += !member->has_result;
 		set->failed += has_failed - member->has_failed;
+	}
 	member->has_result = true;
 	member->has_failed = has_failed;
 	set->is_holding = is_all_failed(set);

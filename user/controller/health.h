@@ -8,7 +8,8 @@
  *
  * Holding. When every check fails, it is more likely our own network that is gone than all the members, and taking them
  * all down would help nobody: then no verdict changes until a check succeeds, and failures meanwhile do not count,
- * nor do those of checks that began meanwhile. Holding takes two members at least, and looks at checks that use the network.
+ * nor do those of checks that began meanwhile. Holding takes two members at least, looks at checks that use the network,
+ * and does not wait for members that have no result yet, as after a push, if they are fewer than the others.
  * So that the first failures of an outage do no harm before the last member has failed, a member falls only when
  * another's success is newer than the first of its failures in a row; its next failure does without. With many members
  * a success is never far; two members of `fall: 1` may wait for an interval.
@@ -69,7 +70,8 @@ struct health_set {
 	uint64_t results;		/* so far */
 	uint64_t last_success;		/* the number of a result, like these: */
 	uint64_t hold_ended;
-	size_t holders, failed;		/* members that holding looks at, and those of them that have_failed */
+	/* Members that holding looks at, and those of them of which there is a result, and of these the failures. */
+	size_t holders, reported, failed;
 	size_t waiting;
 };
 

@@ -195,6 +195,8 @@ static void http_set_options(struct http *http, const char *url)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+	/* Addresses are cached, too, and each transfer walks through the whole cache: at 4,000 everything stands still. */
+	curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, config->timeout + 1000L);	/* after check.c's own */
 	curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);	/* a resumed session's certificate is not looked at */
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, config->verify ? 1L : 0L);

@@ -29,6 +29,8 @@ struct check {
 	uv_poll_t poll;
 	int file;			/* that `poll` watches; -1: none */
 	unsigned int open_handles;
+	uint64_t deadline;		/* of the loop's clock */
+	bool is_prolonged;
 	bool is_over;			/* there is a result */
 	struct check_result result;
 };

@@ -12,7 +12,7 @@
 
 /* The first round is soon over, but no storm: a member every few milliseconds, all within seconds. */
 #define FIRST_STEP 10		/* milliseconds */
-#define FIRST_ROUND_MAX 3000
+#define FIRST_ROUND_MAX 5000
 #define JITTER 20		/* an interval varies by a 20th of it, up or down */
 #define FILES_SPARE 256		/* that others in this process may want open */
 #define RUNNING_LEAST 16

@@ -495,6 +495,31 @@ loads()
 	check "bounded: the others waited, $(figure queued_most) at most" [ "$(figure queued_most)" -gt 5000 ]
 }
 
+# Programs that hang, of which twelve are due at once and two may run; a socket does not wait for them.
+programs()
+{
+	local most=0 now pid
+
+	checks="  hang: {type: exec, command: [/bin/sleep, 1001], interval: 1s, timeout: 900ms}"$'\n'
+	checks+="  web: {type: tcp, port: 80, interval: 300ms}"$'\n'
+	pools="  web: {check: web, members: [{name: m, address: 198.18.2.1}]}"$'\n'"  hang:"$'\n'"    check: hang"$'\n'"    members:"$'\n'
+	for i in $(seq 12); do
+		pools+="    - {name: m$i, address: 198.18.6.$i}"$'\n'
+	done
+	config ", health: {max_programs: 2}" >"$scratch/programs.yaml"
+	$sanitized "$scratch/programs.yaml" 4 >"$scratch/programs.out" 2>/dev/null &
+	pid=$!
+	for i in $(seq 30); do
+		now=$(pgrep -cf "^/bin/sleep 1001")
+		[ "$now" -le $most ] || most=$now
+		sleep 0.1
+	done
+	wait $pid
+	same "no more programs run at once than may" 2 $most
+	check "  and others go on beside them" [ "$(grep -o " ok=[0-9]*" "$scratch/programs.out" | cut -d= -f2)" -ge 11 ]
+	same "  and none is left" "" "$(pgrep -f "^/bin/sleep 1001")"
+}
+
 # A name server that says nothing, on every address.
 silent_everywhere()
 {
@@ -518,6 +543,7 @@ flapping
 pushes
 standstill
 restart
+programs
 silent_everywhere
 loads
 finish

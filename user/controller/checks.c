@@ -38,8 +38,15 @@ struct round {				/* all that belongs to one configuration */
 	uint8_t *unable;		/* by check in config->checks: said so already */
 	struct entry **heap;		/* the next due first */
 	size_t heap_count;
-	struct entry *queue, **queue_tail;
 	struct words names;		/* health_name() of each member */
+};
+
+/* Checks that are due wait here for room. Programs wait apart: they cost more than sockets, and fewer of them run. */
+enum lane_number { LANE_OTHERS, LANE_PROGRAMS, LANE_COUNT };
+
+struct lane {
+	struct entry *queue, **queue_tail;
+	uint32_t running, max_running;
 };
 
 struct checks {
@@ -48,6 +55,7 @@ struct checks {
 	struct check_engine *engine;
 	uv_timer_t timer;
 	struct round *round;
+	struct lane lanes[LANE_COUNT];
 	struct health_set set;
 	struct checks_figures figures;
 	unsigned int seed;
@@ -162,6 +170,20 @@ static void entry_plan(struct entry *entry)
 	heap_add(checks->round, entry);
 }
 
+static struct lane *entry_lane(const struct entry *entry)
+{
+	return &entry->checks->lanes[entry->target.check->type == CONFIG_CHECK_exec ? LANE_PROGRAMS : LANE_OTHERS];
+}
+
+/* Its place is free for another: when the check has ended, or is cancelled. */
+static void entry_ended(struct entry *entry)
+{
+	entry->running = NULL;
+	entry_lane(entry)->running--;
+	entry->checks->figures.running--;
+	entry->checks->figures.ended++;
+}
+
 static void entry_start(struct entry *entry)
 {
 	struct checks *checks = entry->checks;
@@ -173,19 +195,30 @@ static void entry_start(struct entry *entry)
 		entry_plan(entry);
 		return;
 	}
+	entry_lane(entry)->running++;
 	figures->started++;
 	figures->running++;
 	if (figures->running > figures->running_most)
 		figures->running_most = figures->running;
 }
 
+static void queue_clear(struct checks *checks)
+{
+	for (struct lane *lane = checks->lanes; lane < checks->lanes + LANE_COUNT; lane++) {
+		lane->queue = NULL;
+		lane->queue_tail = &lane->queue;
+	}
+	checks->figures.queued = 0;
+}
+
 static void queue_add(struct checks *checks, struct entry *entry)
 {
+	struct lane *lane = entry_lane(entry);
 	struct checks_figures *figures = &checks->figures;
 
 	entry->next = NULL;
-	*checks->round->queue_tail = entry;
-	checks->round->queue_tail = &entry->next;
+	*lane->queue_tail = entry;
+	lane->queue_tail = &entry->next;
 	figures->queued++;
 	if (figures->queued > figures->queued_most)
 		figures->queued_most = figures->queued;
@@ -193,17 +226,17 @@ static void queue_add(struct checks *checks, struct entry *entry)
 
 static void queue_run(struct checks *checks)
 {
-	struct round *round = checks->round;
 	struct entry *entry;
 
-	while (round->queue && checks->figures.running < checks->figures.max_running) {
-		entry = round->queue;
-		round->queue = entry->next;
-		if (!round->queue)
-			round->queue_tail = &round->queue;
-		checks->figures.queued--;
-		entry_start(entry);
-	}
+	for (struct lane *lane = checks->lanes; lane < checks->lanes + LANE_COUNT; lane++)
+		while (lane->queue && lane->running < lane->max_running) {
+			entry = lane->queue;
+			lane->queue = entry->next;
+			if (!lane->queue)
+				lane->queue_tail = &lane->queue;
+			checks->figures.queued--;
+			entry_start(entry);
+		}
 }
 
 static void checks_on_timer(uv_timer_t *timer)
@@ -256,9 +289,7 @@ static void checks_on_done(void *context, const struct check_result *result)
 	struct checks *checks = entry->checks;
 	bool was_holding = checks->set.is_holding;
 
-	entry->running = NULL;
-	checks->figures.running--;
-	checks->figures.ended++;
+	entry_ended(entry);
 	checks->figures.results[result->reason]++;
 	if (result->reason == CHECK_unable)
 		checks_say_unable(checks, entry, result->text);
@@ -390,7 +421,6 @@ static int round_new(struct checks *checks, const struct config *config, const s
 		return -ENOMEM;
 	words_init(&round->names);
 	round->config = config;
-	round->queue_tail = &round->queue;
 	if (!round_room(round, config))
 		fault = -ENOMEM;
 	for (size_t i = 0; i < config->pool_count && !fault; i++)
@@ -482,12 +512,13 @@ static void round_adopt(struct checks *checks, struct round *round)
 	for (size_t i = 0; old && i < old->entry_count; i++)
 		if (old->entries[i].running) {
 			check_cancel(old->entries[i].running);
-			checks->figures.running--;
-			checks->figures.ended++;
+			entry_ended(&old->entries[i]);
 		}
 	checks->round = round;
-	checks->figures.queued = 0;
+	queue_clear(checks);
 	checks->figures.max_running = checks_limit(round->config->server.max_running);
+	checks->lanes[LANE_OTHERS].max_running = checks->figures.max_running;
+	checks->lanes[LANE_PROGRAMS].max_running = round->config->server.max_programs;
 	health_init(&checks->set, round->members, round->config->member_count, round->config->server.hold_when_all_fail);
 	health_continue(&checks->set, &before);
 	round_free(old);

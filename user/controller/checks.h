@@ -58,7 +58,7 @@ struct checks_figures {
 	uint64_t started, ended;
 	uint64_t results[CHECK_REASON_COUNT];
 	uint32_t running, running_most;		/* now, and ever */
-	uint32_t queued, queued_most;		/* due, while max_running others run */
+	uint32_t queued, queued_most;		/* due, while there is no room */
 	uint32_t max_running;			/* as far as the limit of open files allows */
 	bool is_holding;
 };

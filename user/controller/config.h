@@ -22,6 +22,8 @@
 #define CONFIG_NAMESERVERS_MAX 13		/* more would not fit a reply of 512 octets, as the root found */
 #define CONFIG_RUNNING_DEFAULT 4096		/* checks at once: 10,000 every 5 s that all time out after 2 s are 4,000 */
 #define CONFIG_RUNNING_MAX 65536
+#define CONFIG_PROGRAMS_DEFAULT 32		/* a process each, or more */
+#define CONFIG_PROGRAMS_MAX 1024
 #define CONFIG_NONE UINT32_MAX			/* no such number */
 
 struct config_name {
@@ -66,7 +68,8 @@ struct config_server {
 	size_t nameserver_count;
 	struct config_name *hostmaster;		/* null: "hostmaster." before the service's name */
 	bool hold_when_all_fail;		/* see health.h */
-	uint32_t max_running;			/* checks at once, each with a socket or a process */
+	uint32_t max_running;			/* checks at once, each with a socket */
+	uint32_t max_programs;			/* checks at once of type exec */
 };
 
 struct config_zone {

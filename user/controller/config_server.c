@@ -66,18 +66,21 @@ static int server_read(struct parser *parser, const struct node *node)
 /* How checks are run, and what to make of all of them failing. */
 static void server_health(struct parser *parser, const struct node *node)
 {
-	static const char *const keys[] = {"hold_when_all_fail", "max_running"};
+	static const char *const keys[] = {"hold_when_all_fail", "max_running", "max_programs"};
 	struct config_server *server = &parser->config->server;
-	const struct node *values[2];
+	const struct node *values[3];
 
 	server->hold_when_all_fail = true;
 	server->max_running = CONFIG_RUNNING_DEFAULT;
-	if (!node || !tree_fields(node, "`health`", keys, 2, values, parser->faults))
+	server->max_programs = CONFIG_PROGRAMS_DEFAULT;
+	if (!node || !tree_fields(node, "`health`", keys, 3, values, parser->faults))
 		return;
 	if (values[0])
 		tree_bool(values[0], "`hold_when_all_fail`", &server->hold_when_all_fail, parser->faults);
 	if (values[1])
 		tree_number(values[1], "`max_running`", 1, CONFIG_RUNNING_MAX, &server->max_running, parser->faults);
+	if (values[2])
+		tree_number(values[2], "`max_programs`", 1, CONFIG_PROGRAMS_MAX, &server->max_programs, parser->faults);
 }
 
 /* Why an address cannot be a server's; null if it can. */

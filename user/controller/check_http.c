@@ -197,7 +197,7 @@ static void http_set_options(struct http *http, const char *url)
 	curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
 	/* Addresses are cached, too, and each transfer walks through the whole cache: at 4,000 everything stands still. */
 	curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
-	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, config->timeout + 1000L);	/* after check.c's own */
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, config->timeout * 2L + 1000);	/* after check.c's own */
 	curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);	/* a resumed session's certificate is not looked at */
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, config->verify ? 1L : 0L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, config->verify ? 2L : 0L);
@@ -335,6 +335,9 @@ static void http_over(struct http *http, CURLcode code)
 			http_judge(http);
 		else
 			check_over(&http->check, CHECK_unable, "no memory for the body");
+		break;
+	case CURLE_OPERATION_TIMEDOUT:
+		check_over(&http->check, CHECK_timeout, "timed out");
 		break;
 	case CURLE_COULDNT_CONNECT:
 		http_over_connect(http, code);

@@ -14,6 +14,7 @@
 #define FIRST_STEP 10		/* milliseconds */
 #define FIRST_ROUND_MAX 5000
 #define JITTER 20		/* an interval varies by a 20th of it, up or down */
+#define STARTS_OF_TURN 32	/* of the loop: those that run come before those that begin, when there is much to do */
 #define FILES_SPARE 256		/* that others in this process may want open */
 #define RUNNING_LEAST 16
 
@@ -141,12 +142,22 @@ static struct entry *heap_take(struct round *round)
 	return first;
 }
 
+static bool queue_may_run(const struct checks *checks)
+{
+	for (const struct lane *lane = checks->lanes; lane < checks->lanes + LANE_COUNT; lane++)
+		if (lane->queue && lane->running < lane->max_running)
+			return true;
+	return false;
+}
+
 static void checks_arm(struct checks *checks)
 {
 	const struct round *round = checks->round;
 	uint64_t now = uv_now(checks->loop);
 
-	if (!round->heap_count)
+	if (queue_may_run(checks))
+		uv_timer_start(&checks->timer, checks_on_timer, 1, 0);
+	else if (!round->heap_count)
 		uv_timer_stop(&checks->timer);
 	else
 		uv_timer_start(&checks->timer, checks_on_timer,
@@ -227,9 +238,10 @@ static void queue_add(struct checks *checks, struct entry *entry)
 static void queue_run(struct checks *checks)
 {
 	struct entry *entry;
+	int starts = 0;
 
 	for (struct lane *lane = checks->lanes; lane < checks->lanes + LANE_COUNT; lane++)
-		while (lane->queue && lane->running < lane->max_running) {
+		while (lane->queue && lane->running < lane->max_running && starts++ < STARTS_OF_TURN) {
 			entry = lane->queue;
 			lane->queue = entry->next;
 			if (!lane->queue)
@@ -297,7 +309,6 @@ static void checks_on_done(void *context, const struct check_result *result)
 		      checks);
 	checks_say_holding(checks, was_holding);
 	entry_plan(entry);
-	queue_run(checks);
 	checks_arm(checks);
 }
 

@@ -12,11 +12,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "user/controller/health.h"
+#include "user/controller/health_save.h"
 
 #define MEMBERS_MAX 12
 #define STEPS 400
@@ -472,11 +473,106 @@ static void test_history(void **state)
 	assert_string_equal(story.log, "+0 -0 ");
 }
 
+/* -- saved and read -- */
+
+static int saved_parse(const char *text, struct health_saved *saved, char *said, size_t room)
+{
+	struct faults faults;
+	int fault;
+
+	faults_init(&faults);
+	*said = 0;
+	fault = health_saved_parse(saved, "health.json", text, strlen(text), &faults);
+	assert_int_equal(!!faults.count, !!fault);
+	if (faults.count)
+		faults_format(&faults.list[0], said, room);
+	faults_free(&faults);
+	return fault;
+}
+
+static void test_saved(void **state)
+{
+	struct config_member of[3] = {
+		{.name = "a", .address = {{192, 0, 2, 1}, 4}}, {.name = "b", .address = {{0x20, 1, 0xd, 0xb8, [15] = 1}, 16}},
+		{.name = "c", .address = {{192, 0, 2, 3}, 4}},
+	};
+	struct config_pool pool = {.name = "p", .members = of, .member_count = 3};
+	struct config config = {.pools = &pool, .pool_count = 1, .member_count = 3};
+	const struct health_record *record;
+	struct health_saved saved;
+	char name[HEALTH_NAME_OCTETS], said[256], *text, *again;
+	struct health_member back[3] = {0};
+	struct story story;
+
+	(void)state;
+	story_begin(&story, 3, 1, 1);
+	for (int i = 0; i < 30; i++)
+		story_tell(&story, "0- 1+ 0+");	/* longer than what is kept */
+	story_tell(&story, "1- 0+");
+	snprintf(story.members[1].record.changes[1].reason, 32, "\"quoted\" \\ \x7f");
+	text = health_save_text(&config, story.members);
+	assert_non_null(text);
+	assert_int_equal(saved_parse(text, &saved, said, sizeof(said)), 0);
+	for (int i = 0; i < 3; i++) {
+		record = health_saved_find(&saved, health_name(&pool, &of[i], name));
+		assert_int_equal(!record, i == 2);	/* nothing is known of it */
+		if (record)
+			health_restore(&back[i], record);
+	}
+	assert_false(health_is_up(&(struct health_member){.is_checked = true, .record = back[1].record}));
+	assert_string_equal(health_last_change(&back[1].record)->reason, "\"quoted\" \\ \x7f");
+	assert_int_equal(back[0].record.change_count, HEALTH_CHANGES_KEPT);
+	again = health_save_text(&config, back);
+	assert_string_equal(text, again);
+	assert_null(health_saved_find(&saved, "p/a/192.0.2.2"));
+	assert_null(health_saved_find(NULL, "p/a/192.0.2.1"));
+	health_saved_free(&saved);
+	free(text);
+	free(again);
+}
+
+#define SAVED_MEMBER(name, address, state, changes) \
+	"{\"pool\": \"p\", \"member\": \"" name "\", \"address\": \"" address "\", \"state\": \"" state "\", \"changes\": " changes "}"
+#define SAVED(members) "{\"version\": 1, \"members\": [" members "]}"
+
+static void test_saved_spoilt(void **state)
+{
+	static const struct {
+		const char *text, *said;
+	} rows[] = {
+		{"", "health.json:1: error: not JSON: '[' or '{' expected near end of file"},
+		{"{", "health.json:1: error: not JSON: string or '}' expected near end of file"},
+		{"[]", "health.json: error: expected the health states that version 1 of this format has"},
+		{"{\"version\": 2, \"members\": []}",
+		 "health.json: error: expected the health states that version 1 of this format has"},
+		{SAVED("1"), "health.json: error: member 0: "},
+		{SAVED(SAVED_MEMBER("a", "192.0.2.1", "up", "[]") ", " SAVED_MEMBER("b", "192.0.2.1", "unknown", "[]")),
+		 "health.json: error: member 1: "},
+		{SAVED(SAVED_MEMBER("a", "192.0.2.1", "up", "[]") ", " SAVED_MEMBER("a", "192.0.2.1", "up", "[]")),
+		 "health.json: error: member 1: "},
+		{SAVED(SAVED_MEMBER("a", "192.0.2.1", "up", "{}")), "health.json: error: member 0: "},
+		{SAVED(SAVED_MEMBER("a", "192.0.2.1", "up", "[{\"at\": \"x\", \"state\": \"up\", \"reason\": \"\"}]")),
+		 "health.json: error: member 0: "},
+		{SAVED(SAVED_MEMBER("a", "192.0.2.1", "up", "[{\"at\": 1, \"state\": \"new\", \"reason\": \"\"}]")),
+		 "health.json: error: member 0: "},
+	};
+	struct health_saved saved;
+	char said[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(saved_parse(rows[i].text, &saved, said, sizeof(said)), -EINVAL);
+		said[strlen(rows[i].said) < sizeof(said) ? strlen(rows[i].said) : 0] = 0;
+		assert_string_equal(said, rows[i].said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rise_and_fall), cmocka_unit_test(test_holding), cmocka_unit_test(test_late_failure),
-		cmocka_unit_test(test_switched_off), cmocka_unit_test(test_history), cmocka_unit_test(test_property),
+		cmocka_unit_test(test_switched_off), cmocka_unit_test(test_history), cmocka_unit_test(test_saved),
+		cmocka_unit_test(test_saved_spoilt), cmocka_unit_test(test_property),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,8 @@
 #define _GNU_SOURCE /* memmem() */
 /*
  * One GET over a connection of its own, by libcurl's multi interface, whose sockets and timer the loop watches. The
- * address is the member's whatever the name: no resolver is asked, no proxy used, no redirect followed, no TLS session resumed.
+ * address is the member's whatever the name: no resolver is asked, no proxy used, no redirect followed, and no TLS
+ * session resumed.
  */
 #include "user/controller/check_kind.h"
 

@@ -47,7 +47,7 @@ void checks_stop(struct checks *checks);
 /* config->member_count of them, for struct health; not 0: down. Valid until the next checks_load(). */
 const uint8_t *checks_down(const struct checks *checks);
 
-/* What checks_down() would begin with after checks_load() of this configuration: down[config->member_count]. 0 or -ENOMEM. */
+/* What checks_down() would begin with after a checks_load() of this: down[config->member_count]. 0 or -ENOMEM. */
 int checks_down_of(const struct checks *checks, const struct config *config, const struct health_saved *saved,
 		   uint8_t *down);
 

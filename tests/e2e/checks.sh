@@ -202,6 +202,7 @@ rows_http()
 	row http-source-not-ours 198.18.1.1 "type: http, port: 1007, source: 192.0.2.77" \
 		"unknown source: Cannot assign requested address"
 	row http-late-marker 198.18.1.1 "type: http, port: 1008, body: marker" "down body does not match"
+	row http-late-marker-regex 198.18.1.1 "type: http, port: 1008, body_regex: x+marker" "down body does not match"
 	row http-to-tls 198.18.2.1 "type: http, port: 443" "down status 400"
 }
 

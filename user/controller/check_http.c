@@ -266,7 +266,8 @@ static bool http_body_matches(const struct http *http)
 {
 	const struct config_check *config = http->check.target.check;
 	const char *body = http->body ? http->body : "";
-	regmatch_t whole = {0, http->length};	/* octets 0 in it do not end it */
+	size_t length = http->length < CONFIG_REGEX_OCTETS_MAX ? http->length : CONFIG_REGEX_OCTETS_MAX;
+	regmatch_t whole = {0, length};		/* octets 0 in it do not end it */
 
 	if (config->body && !memmem(body, http->length, config->body, strlen(config->body)))
 		return false;

@@ -88,6 +88,7 @@ enum config_check_type {
 
 #define CONFIG_STATUSES_MAX 16
 #define CONFIG_BODY_OCTETS_MAX 65536	/* of a reply: what is looked for has to be in them */
+#define CONFIG_REGEX_OCTETS_MAX 4096	/* likewise, with a pattern: what regexec() takes may grow with their square */
 #define CONFIG_EXPECT_OCTETS_MAX 1024	/* likewise, with tcp */
 
 struct config_status {

@@ -43,7 +43,7 @@ static const struct {
 
 /* What regcomp() and regexec() make of a pattern grows with these. */
 #define REGEX_OCTETS_MAX 256
-#define REGEX_REPEATS_MAX 1000
+#define REGEX_REPEATS_MAX 100
 
 /* -- texts -- */
 
@@ -177,7 +177,7 @@ static const char *regex_refused(const char *pattern, size_t length)
 			first = first > last ? first : last;
 			repeats *= first > 1 ? first : 1;
 			if (first > REGEX_REPEATS_MAX || repeats > REGEX_REPEATS_MAX)
-				return "its {repetitions} multiply to more than 1000";
+				return "its {repetitions} multiply to more than 100";
 		}
 	}
 	return NULL;

@@ -383,6 +383,25 @@ flapping()
 	check "  and does with 1 and 1: $flips changes" [ "$flips" -ge 8 ]
 }
 
+# A hundred members, each twice a second, for five seconds.
+rhythm()
+{
+	local started
+
+	checks="  web: {type: tcp, port: 80, interval: 500ms}"$'\n'
+	pools="  web:"$'\n'"    check: web"$'\n'"    members:"$'\n'
+	for i in $(seq 100); do
+		pools+="    - {name: m$i, address: 198.18.7.$i}"$'\n'
+	done
+	config >"$scratch/rhythm.yaml"
+	$sanitized --quiet "$scratch/rhythm.yaml" 5 >"$scratch/rhythm.out" 2>&1
+	started=$(grep -o "started=[0-9]*" "$scratch/rhythm.out" | cut -d= -f2)
+	check "a check is run once an interval: 100 of 500 ms ran $started times in 5 s" \
+		[ "$started" -ge 900 -a "$started" -le 1100 ]
+	check "  and they are spread: $(grep -o "running_most=[0-9]*" "$scratch/rhythm.out") of 100" \
+		[ "$(grep -o "running_most=[0-9]*" "$scratch/rhythm.out" | cut -d= -f2)" -le 25 ]
+}
+
 # Pushes come faster than a check takes: a member that hangs falls all the same.
 pushes()
 {
@@ -546,6 +565,7 @@ table
 icmp
 holding
 flapping
+rhythm
 pushes
 standstill
 restart

@@ -291,16 +291,12 @@ struct check_engine *check_engine_new(uv_loop_t *loop)
 	engine->loop = loop;
 	uv_timer_init(loop, &engine->curl_timer);
 	engine->curl_timer.data = engine;
-	engine->open_handles = 1;
 	return engine;
 }
 
-void check_engine_closed(uv_handle_t *handle)
+static void check_engine_closed(uv_handle_t *handle)
 {
-	struct check_engine *engine = handle->data;
-
-	if (!--engine->open_handles)
-		free(engine);
+	free(handle->data);
 }
 
 void check_engine_free(struct check_engine *engine)

@@ -14,8 +14,6 @@ struct check_engine {
 	CURLM *curl;			/* check_http.c's: null until the first is needed */
 	struct curl_slist *headers;
 	uv_timer_t curl_timer;
-	unsigned int open_handles;
-	bool is_over;
 };
 
 /* A type begins its own struct with this one. */
@@ -71,8 +69,7 @@ const struct config_address *check_source(const struct check *check);
 /* What others wrote, on one line of printable ASCII: up to `length` octets, the first line of them. */
 void check_printable(char *text, size_t room, const char *octets, size_t length);
 
-/* check_http.c's part of the engine: its handles are closed, and counted, by this. */
+/* check_http.c's part of the engine, but for the timer. */
 void check_http_free(struct check_engine *engine);
-void check_engine_closed(uv_handle_t *handle);
 
 #endif

@@ -163,6 +163,8 @@ static void run_print(struct run *run)
 	for (uint32_t i = 0; i < run->config->member_count && !run->is_quiet; i++) {
 		const struct health_member *member = checks_member(run->checks, i);
 
+		if (!member->is_checked)
+			continue;
 		printf("member %s %s %s\n", run_member(run->config, i), verdicts[member->record.verdict], member->reason);
 	}
 	getrusage(RUSAGE_SELF, &usage);

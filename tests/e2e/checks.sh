@@ -152,7 +152,8 @@ row()
 checks='' pools=''
 config()
 {
-	printf 'server: {addresses: [198.18.0.1]%s}\nchecks:\n%spools:\n%s' "${1-}" "$checks" "$pools"
+	printf 'server: {addresses: [198.18.0.1]%s}\nchecks:\n%spools:\n  cdn: {cname: cdn.example.net.}\n%s  spare: {cname: spare.example.net.}\n' \
+		"${1-}" "$checks" "$pools"
 }
 
 rows_tcp()

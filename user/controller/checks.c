@@ -2,6 +2,7 @@
 #include "user/controller/checks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -422,6 +423,26 @@ static int round_add_member(struct checks *checks, struct round *round, const st
 	return 0;
 }
 
+/* A CNAME has a number as a member has, and no check. */
+static int round_add_cname(struct round *round, const struct config_pool *pool)
+{
+	char name[HEALTH_NAME_OCTETS];
+
+	snprintf(name, sizeof(name), "%s//cname", pool->name);	/* no member's */
+	round->entry_of[pool->first_member] = CONFIG_NONE;
+	return words_add(&round->names, name, strlen(name)) == pool->first_member ? 0 : -ENOMEM;
+}
+
+static int round_add_pool(struct checks *checks, struct round *round, const struct config_pool *pool,
+			  const struct health_saved *saved)
+{
+	int fault = pool->cname ? round_add_cname(round, pool) : 0;
+
+	for (size_t i = 0; i < pool->member_count && !fault; i++)
+		fault = round_add_member(checks, round, pool, &pool->members[i], saved);
+	return fault;
+}
+
 static int round_new(struct checks *checks, const struct config *config, const struct health_saved *saved,
 		     struct round **out)
 {
@@ -435,8 +456,7 @@ static int round_new(struct checks *checks, const struct config *config, const s
 	if (!round_room(round, config))
 		fault = -ENOMEM;
 	for (size_t i = 0; i < config->pool_count && !fault; i++)
-		for (size_t j = 0; j < config->pools[i].member_count && !fault; j++)
-			fault = round_add_member(checks, round, &config->pools[i], &config->pools[i].members[j], saved);
+		fault = round_add_pool(checks, round, &config->pools[i], saved);
 	if (fault)
 		round_free(round);
 	else

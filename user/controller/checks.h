@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The checks of a configuration, run on the loop: of each member that has one, once an interval, with a jitter that
- * keeps them spread; and the verdicts that come of them.
+ * keeps them spread; and the verdicts that come of them. Everything here is called in the loop's thread.
  *
  * A controller wires it like this:
  *

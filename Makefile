@@ -148,7 +148,8 @@ demo: packages
 E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh tests/e2e/semantics.sh tests/e2e/zones.sh \
 	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh tests/e2e/agreement.sh \
 	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
-	tests/e2e/life.sh tests/e2e/checks.sh tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/admin.sh tests/e2e/capacity.sh tests/fuzz/run.sh \
+	tests/e2e/life.sh tests/e2e/checks.sh tests/e2e/health.sh tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/admin.sh \
+	tests/e2e/capacity.sh tests/fuzz/run.sh \
 	tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
 # These run plain, too: their figures of memory and time mean nothing under sanitizers.
 CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(BUILD)/test_follow $(E2E)

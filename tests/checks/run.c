@@ -222,7 +222,7 @@ static void state_save(const char *path, struct run *run)
 
 static void run_start(struct run *run, double seconds)
 {
-	struct checks_owner owner = {run_on_changed, run_on_held, run};
+	struct checks_owner owner = {.changed = run_on_changed, .held = run_on_held, .context = run};
 
 	uv_loop_init(&run->loop);
 	run->began = uv_now(&run->loop);

@@ -27,6 +27,7 @@ struct entry {
 	struct check *running;
 	uint64_t due;			/* milliseconds of the loop's clock */
 	bool is_first;			/* no check of it has ended */
+	bool is_paused;			/* none is to begin */
 	struct entry *next;		/* in the queue */
 };
 
@@ -201,6 +202,10 @@ static void entry_start(struct entry *entry)
 	struct checks *checks = entry->checks;
 	struct checks_figures *figures = &checks->figures;
 
+	if (entry->is_paused) {
+		entry_plan(entry);
+		return;
+	}
 	health_begin(&checks->set, entry->member);
 	entry->running = check_start(checks->engine, &entry->target, checks_on_done, entry);
 	if (!entry->running) {
@@ -306,11 +311,17 @@ static void checks_on_done(void *context, const struct check_result *result)
 	checks->figures.results[result->reason]++;
 	if (result->reason == CHECK_unable)
 		checks_say_unable(checks, entry, result->text);
+	if (checks->owner.lock)
+		pthread_mutex_lock(checks->owner.lock);
 	health_result(&checks->set, entry->member, check_outcome(result), result->text, wall_clock(), checks_on_verdict,
 		      checks);
+	if (checks->owner.lock)
+		pthread_mutex_unlock(checks->owner.lock);
 	checks_say_holding(checks, was_holding);
 	entry_plan(entry);
 	checks_arm(checks);
+	if (checks->owner.settled)
+		checks->owner.settled(checks->owner.context);
 }
 
 static void checks_on_verdict(void *context, size_t number)
@@ -575,6 +586,14 @@ int checks_down_of(const struct checks *checks, const struct config *config, con
 	memcpy(down, round->down, config->member_count);
 	round_free(round);
 	return 0;
+}
+
+void checks_pause(struct checks *checks, uint32_t member, bool is_paused)
+{
+	uint32_t entry = checks->round->entry_of[member];
+
+	if (entry != CONFIG_NONE)
+		checks->round->entries[entry].is_paused = is_paused;
 }
 
 const struct health_member *checks_member(const struct checks *checks, uint32_t number)

@@ -17,6 +17,8 @@
 #ifndef ECSDNS_CONTROLLER_CHECKS_H
 #define ECSDNS_CONTROLLER_CHECKS_H
 
+#include <pthread.h>
+
 #include "user/controller/check.h"
 #include "user/controller/health_save.h"
 
@@ -25,6 +27,10 @@ struct checks;
 struct checks_owner {
 	/* checks_down() has changed at this member, a number over all pools. No checks_load() or checks_stop() in it. */
 	void (*changed)(void *context, uint32_t member);
+	/* A result has been dealt with, and the lock is free again. May be null. */
+	void (*settled)(void *context);
+	/* Held while what checks_down_of() reads is changed by a result, for whoever calls that in another thread. May be null. */
+	pthread_mutex_t *lock;
 	/* Every check fails, and verdicts are held; or no longer. May be null: it is logged anyway. */
 	void (*held)(void *context, bool is_holding);
 	void *context;
@@ -50,6 +56,9 @@ const uint8_t *checks_down(const struct checks *checks);
 /* What checks_down() would begin with after a checks_load() of this: down[config->member_count]. 0 or -ENOMEM. */
 int checks_down_of(const struct checks *checks, const struct config *config, const struct health_saved *saved,
 		   uint8_t *down);
+
+/* Is this member not to be checked, for now? Its verdict stays. Until the next checks_load(), which forgets it. */
+void checks_pause(struct checks *checks, uint32_t member, bool is_paused);
 
 const struct health_member *checks_member(const struct checks *checks, uint32_t number);
 const struct config *checks_config(const struct checks *checks);	/* null before the first checks_load() */

@@ -455,10 +455,6 @@ static void compile_warnings(struct compiler *compiler)
 {
 	const struct config *config = compiler->config;
 
-	if (config->check_count)
-		faults_warning(compiler->faults, &config->checks[0].place,
-			       "checks are not run by this version: all members "
-			       "count as up");
 	for (size_t i = 0; i < config->pool_count; i++)
 		warn_spread(compiler, &config->pools[i]);
 	for (size_t i = 0; i < compiler->compiled->service_count; i++) {

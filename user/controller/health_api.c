@@ -26,14 +26,38 @@ struct health_reply {
 
 /* -- members and pools -- */
 
-/* Where no setting decides: what its check has to say. */
+static const char *const verdict_names[] = {[HEALTH_UNKNOWN] = "unknown", [HEALTH_UP] = "up", [HEALTH_DOWN] = "down"};
+
+/* The oldest first, times in milliseconds. */
+static json_t *health_history(const struct health_record *record)
+{
+	uint32_t first = record->change_count > HEALTH_CHANGES_KEPT ? record->change_count - HEALTH_CHANGES_KEPT : 0;
+	json_t *list = json_array();
+
+	for (uint32_t i = first; list && i < record->change_count; i++) {
+		const struct health_change *change = &record->changes[i % HEALTH_CHANGES_KEPT];
+
+		json_array_append_new(list, json_pack("{s:I, s:s, s:s}", "at", (json_int_t)change->at, "state",
+						      verdict_names[change->verdict], "reason", change->reason));
+	}
+	return list;
+}
+
+/* Where no setting decides: what its check has to say. All that it ever said is told of those who are asked for by name. */
 static void health_add_verdict(const struct health_reply *reply, const struct config_pool *pool, uint32_t number, json_t *member)
 {
-	bool is_up = !reply->view.verdicts[number];
+	const struct health_member *checked = states_member(&reply->controller->states, reply->config, number);
+	const struct health_change *last = checked ? health_last_change(&checked->record) : NULL;
 
-	json_object_set_new(member, "state", json_string(is_up ? "up" : "down"));
-	json_object_set_new(member, "why", json_string(pool->check == CONFIG_NONE ? "no check" : ""));
-	json_object_set_new(member, "since", json_integer(0));
+	json_object_set_new(member, "state", json_string(reply->view.verdicts[number] ? "down" : "up"));
+	json_object_set_new(member, "why", json_string(pool->check == CONFIG_NONE ? "no check" :
+						       !checked || !checked->checked ? "not checked yet" : checked->reason));
+	json_object_set_new(member, "since", json_integer(last ? last->at / 1000 : 0));
+	if (!checked)
+		return;
+	json_object_set_new(member, "checked", json_integer(checked->checked / 1000));
+	if (*reply->object)
+		json_object_set_new(member, "history", health_history(&checked->record));
 }
 
 /* The state of one number, which is a member's or a CNAME's. */

@@ -17,6 +17,7 @@
 
 #include "user/common/log.h"
 #include "user/common/version.h"
+#include "user/controller/follow.h"
 #include "user/controller/push.h"
 
 #define IDS_OCTETS_MAX (64UL << 20)
@@ -157,6 +158,11 @@ static int main_listen(struct controller *controller)
 	return fault;
 }
 
+static void main_on_verdict(void *context)
+{
+	follow_health(context, NULL);
+}
+
 static int main_start(struct controller *controller)
 {
 	struct faults faults;
@@ -177,6 +183,8 @@ static int main_start(struct controller *controller)
 		fault = publisher_init(&controller->publisher, &controller->tables, &controller->state, &faults);
 	if (!fault)
 		fault = states_init(&controller->states, &controller->state, &faults);
+	if (!fault)
+		fault = states_watch(&controller->states, &controller->loop, main_on_verdict, controller, &faults);
 	controller->publisher.health = (struct health_source){states_down, &controller->states};
 	if (!fault)
 		fault = main_read_ids(controller, &faults);
@@ -220,6 +228,7 @@ static void main_run(struct controller *controller)
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	http_stop(controller->http);
+	states_stop(&controller->states);
 	uv_run(&controller->loop, UV_RUN_DEFAULT);
 }
 

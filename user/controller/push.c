@@ -408,7 +408,7 @@ static void push_on_done(uv_work_t *work, int status)
 	push_answer(push);
 	if (!push->fault && push->kind != PUSH_DRY) {
 		controller->live = push->made;
-		push->made = old;
+		push->made = states_load(&controller->states, controller->live->config) ? NULL : old;
 		controller->ids = push->ids;
 		push->ids = ids;
 		controller->health_version++;

@@ -7,14 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/common/log.h"
+
 #define FILE_NAME "admin.json"
+#define HEALTH_FILE_NAME "health.json"
+#define HEALTH_OCTETS_MAX (256UL << 20)
+/* Verdicts that change together are saved together. */
+#define SAVE_AFTER 100		/* milliseconds */
 #define FILE_OCTETS_MAX (32UL << 20)	/* several times ADMIN_SETTINGS_MAX of the longest */
 
-/* What checks say, of members of any configuration; those that nobody checks are up. */
-static void states_verdicts(const struct config *config, uint8_t *down)
+/* What checks say, of members of any configuration, with the lock held; those that nobody checks are up. */
+static void states_verdicts(const struct states *states, const struct config *config, uint8_t *down)
 {
-	if (config->member_count)
-		memset(down, 0, config->member_count);
+	const struct checks *checks = states->checks;
+
+	if (!config->member_count)
+		return;
+	memset(down, 0, config->member_count);
+	if (checks && checks_config(checks) == config)
+		memcpy(down, checks_down(checks), config->member_count);
+	else if (checks && checks_down_of(checks, config, &states->saved, down))
+		log_error("states of members: no memory; all count as up");
 }
 
 /* -- what settings come to -- */
@@ -78,7 +91,7 @@ void states_down(void *context, const struct config *config, uint8_t *down)
 	struct states *states = context;
 
 	pthread_mutex_lock(&states->lock);
-	states_verdicts(config, down);
+	states_verdicts(states, config, down);
 	overlay = states_overlay(states, config);
 	for (size_t i = 0; overlay && i < overlay->count; i++)
 		down[overlay->list[i].member] = overlay->list[i].is_down;
@@ -101,7 +114,7 @@ int states_view(const struct states *states, const struct config *config, struct
 	view->causes = calloc(config->member_count + 1, sizeof(*view->causes));
 	if (!view->verdicts || !view->down || !view->causes)
 		return -ENOMEM;
-	states_verdicts(config, view->verdicts);
+	states_verdicts(states, config, view->verdicts);
 	memcpy(view->down, view->verdicts, config->member_count);
 	admin_apply(&states->admin, config, view->down, view->causes);
 	return 0;
@@ -113,6 +126,139 @@ void states_view_free(struct states_view *view)
 	free(view->down);
 	free(view->causes);
 	memset(view, 0, sizeof(*view));
+}
+
+/* -- verdicts -- */
+
+static void states_save_verdicts(struct states *states)
+{
+	const struct config *config = checks_config(states->checks);
+	char *text = config ? health_save_text(config, checks_member(states->checks, 0)) : NULL;
+	int fault = text ? state_write(states->state, HEALTH_FILE_NAME, text, strlen(text), 0640) : -ENOMEM;
+
+	if (config && fault)
+		log_error("%s/" HEALTH_FILE_NAME ": %s; states of members are lost if this process ends now", states->state->path,
+			  strerror(-fault));
+	free(text);
+}
+
+static void states_on_saving(uv_timer_t *timer)
+{
+	states_save_verdicts(timer->data);
+}
+
+static void states_on_verdict(void *context, uint32_t member)
+{
+	struct states *states = context;
+
+	(void)member;
+	states->has_changed = true;
+}
+
+static void states_on_settled(void *context)
+{
+	struct states *states = context;
+
+	if (!states->has_changed)
+		return;
+	states->has_changed = false;
+	states->changed(states->context);
+	if (!uv_is_active((uv_handle_t *)&states->saving))
+		uv_timer_start(&states->saving, states_on_saving, SAVE_AFTER, 0);
+}
+
+/* Nothing that is spoilt here is worth being down for: the first result of each check decides again. */
+static int states_read_verdicts(struct states *states, struct faults *faults)
+{
+	char path[PATH_MAX];
+	uint8_t *octets;
+	size_t length;
+	int fault;
+
+	snprintf(path, sizeof(path), "%s/" HEALTH_FILE_NAME, states->state->path);
+	fault = state_read(states->state, HEALTH_FILE_NAME, HEALTH_OCTETS_MAX, &octets, &length);
+	if (fault == -ENOENT)
+		return 0;
+	if (!fault) {
+		fault = health_saved_parse(&states->saved, path, octets, length, faults);
+		free(octets);
+	} else {
+		log_error("%s: %s", path, strerror(-fault));
+	}
+	if (fault == -ENOMEM)
+		return fault;
+	if (fault)
+		log_warning("states of members are found anew: until its first check each counts as up");
+	return 0;
+}
+
+int states_watch(struct states *states, uv_loop_t *loop, void (*changed)(void *context), void *context,
+		 struct faults *faults)
+{
+	const struct checks_owner owner = {
+		.changed = states_on_verdict, .settled = states_on_settled, .lock = &states->lock, .context = states,
+	};
+	int fault = states_read_verdicts(states, faults);
+
+	if (fault)
+		return faults_memory(faults);
+	states->changed = changed;
+	states->context = context;
+	states->checks = checks_new(loop, &owner);
+	if (!states->checks)
+		return faults_memory(faults);
+	uv_timer_init(loop, &states->saving);
+	states->saving.data = states;
+	return 0;
+}
+
+/* Who is disabled is not checked. */
+static void states_pause(struct states *states)
+{
+	const struct config *config = states->checks ? checks_config(states->checks) : NULL;
+	const struct admin_setting **causes = config ? calloc(config->member_count + 1, sizeof(*causes)) : NULL;
+	uint8_t *down = config ? calloc(config->member_count + 1, 1) : NULL;
+
+	if (causes && down) {
+		admin_apply(&states->admin, config, down, causes);
+		for (uint32_t i = 0; i < config->member_count; i++)
+			checks_pause(states->checks, i, causes[i] && causes[i]->action == ADMIN_disable);
+	}
+	free(causes);
+	free(down);
+}
+
+int states_load(struct states *states, const struct config *config)
+{
+	int fault;
+
+	pthread_mutex_lock(&states->lock);
+	fault = checks_load(states->checks, config, &states->saved);
+	pthread_mutex_unlock(&states->lock);
+	if (fault)
+		log_error("checks of the new configuration: %s; those before go on", strerror(-fault));
+	states_pause(states);
+	return fault;
+}
+
+void states_stop(struct states *states)
+{
+	if (!states->checks)
+		return;
+	states_save_verdicts(states);
+	uv_close((uv_handle_t *)&states->saving, NULL);
+	checks_stop(states->checks);
+	states->checks = NULL;
+}
+
+const struct health_member *states_member(const struct states *states, const struct config *config, uint32_t number)
+{
+	const struct health_member *member;
+
+	if (!states->checks || checks_config(states->checks) != config)
+		return NULL;
+	member = checks_member(states->checks, number);
+	return member->is_checked ? member : NULL;
 }
 
 /* -- settings -- */
@@ -147,6 +293,7 @@ int states_administer(struct states *states, const char *object, const struct ad
 	states->is_saved = true;
 	pthread_mutex_unlock(&states->lock);
 	admin_free(&old);
+	states_pause(states);
 	return 0;
 }
 
@@ -176,4 +323,5 @@ void states_free(struct states *states)
 {
 	states_forget(states);
 	admin_free(&states->admin);
+	health_saved_free(&states->saved);
 }

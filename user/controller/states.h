@@ -4,7 +4,8 @@
  * (admin.h). This is the one place that knows both; compile, react, explain and the control API take it from here.
  *
  * The settings are in admin.json in the state directory, read before the first answers are published or taken over, and
- * saved before a change is acknowledged. A file that cannot be read keeps the controller from starting.
+ * saved before a change is acknowledged. A file that cannot be read keeps the controller from starting. The verdicts of checks
+ * are in health.json, saved a moment after they change; if that cannot be read, they are found anew.
  *
  * The loop's thread changes them, and may read them without the lock; other threads call what says so. Whoever holds the
  * publisher's lock may take this one, not the other way round.
@@ -15,6 +16,7 @@
 #include <pthread.h>
 
 #include "user/controller/admin.h"
+#include "user/controller/checks.h"
 #include "user/controller/compile.h"
 #include "user/controller/state.h"
 
@@ -38,11 +40,37 @@ struct states {
 	struct states_overlay overlays[2];	/* of the live configuration and one to come, as they are asked for */
 	unsigned int oldest;			/* of these */
 	bool is_saved;		/* there is an admin.json, maybe without settings; since the start, or since the first change */
+	/* verdicts; null before states_watch() */
+	struct checks *checks;
+	struct health_saved saved;		/* of the process before */
+	uv_timer_t saving;
+	bool has_changed;			/* verdicts have, and answers have not followed */
+	void (*changed)(void *context);
+	void *context;
 };
 
 /* `state` must live as long. 0; or -errno with an error in `faults` that says what to do. */
 int states_init(struct states *states, const struct state *state, struct faults *faults);
 void states_free(struct states *states);
+
+/*
+ * Makes ready to check on this loop, with the verdicts of health.json. `changed` is called in its thread, without a lock held, when
+ * answers have to follow. 0 or -errno with errors in `faults`; warnings are for the log.
+ */
+int states_watch(struct states *states, uv_loop_t *loop, void (*changed)(void *context), void *context,
+		 struct faults *faults);
+
+/*
+ * These members are checked from now on. The configuration must live until the next call, or states_stop(). 0; or -ENOMEM, told in
+ * the log: those before go on, and theirs has to live on.
+ */
+int states_load(struct states *states, const struct config *config);
+
+/* Saves the verdicts and ends all checks; the loop has to run until it ends by itself. */
+void states_stop(struct states *states);
+
+/* What its checks have come to; null: it has none, or another configuration is checked. */
+const struct health_member *states_member(const struct states *states, const struct config *config, uint32_t number);
 
 /* A health_source's read(), with the states as its context. Any thread. */
 void states_down(void *context, const struct config *config, uint8_t *down);

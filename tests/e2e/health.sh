@@ -1,0 +1,294 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Checks and answers together: a web server's members fail and come back, and the answers of the driver and of the
+# fallback follow, under questions none of which is lost; over a killed controller, a push, a disabled member, and the
+# loss of all at once.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cd "$root" || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+export LAB=${LAB:-health}
+# shellcheck source=tests/load/common.sh
+. tests/load/common.sh
+state=$run/state
+all="198.18.4.1 198.18.4.2 198.18.4.3"
+
+main()
+{
+	make_files
+	trap end EXIT
+	$lab up >"$scratch/up" 2>&1 || { sed 's/^/# /' "$scratch/up"; echo "Bail out! the lab did not come up"; exit 1; }
+	start_web
+	check "pushed" ecsctl push "$scratch/a.yaml"
+	begins
+	one_fails
+	restarts
+	pushes
+	disabled
+	all_fail
+	finish
+}
+
+end()
+{
+	local status=$?
+
+	[ ! -e "$scratch/nginx.pid" ] || kill "$(<"$scratch/nginx.pid")"
+	(exit $status)
+	load_end
+}
+
+# A member is well while there is no file of its address; the log says who was checked.
+make_files()
+{
+	cat >"$scratch/a.yaml" <<-'END'
+		server: {addresses: [198.18.0.1, "fd00:ec5::1"]}
+		checks:
+		  web: {type: http, port: 8080, path: /health, interval: 100ms, timeout: 90ms, rise: 2, fall: 2}
+		pools:
+		  tokyo:
+		    check: web
+		    members:
+		    - {name: a, address: 198.18.4.1}
+		    - {name: b, address: 198.18.4.2}
+		    - {name: c, address: 198.18.4.3}
+		  osaka: {check: web, members: [{name: a, address: 198.18.4.11}]}
+		topologies:
+		  japan: {default: tokyo, prefixes: {10.0.0.0/8: osaka}}
+		services:
+		- {name: www.example.com, topology: japan, regions: {tokyo: [tokyo, osaka], osaka: [osaka, tokyo]}}
+	END
+	sed 's/ttl: 30/ttl: 7/; s/name: www.example.com,/name: www.example.com, ttl: 7,/' "$scratch/a.yaml" >"$scratch/b.yaml"
+	mkdir "$scratch/bad"
+	cat >"$scratch/nginx.conf" <<-END
+		daemon off; worker_processes 1; pid $scratch/nginx.pid; error_log $scratch/nginx.log;
+		events { worker_connections 1024; }
+		http {
+			log_format who '\$server_addr'; access_log $scratch/access who;
+			client_body_temp_path $scratch/t1; proxy_temp_path $scratch/t2; fastcgi_temp_path $scratch/t3;
+			uwsgi_temp_path $scratch/t4; scgi_temp_path $scratch/t5;
+			server {
+				listen 8080;
+				location = /health {
+					if (-f $scratch/bad/\$server_addr) { return 503; }
+					return 200;
+				}
+			}
+		}
+	END
+}
+
+start_web()
+{
+	for address in $all 198.18.4.11; do
+		$lab server ip addr add "$address/32" dev lo
+	done
+	chmod 755 "$scratch" "$scratch/bad"
+	$lab server nginx -c "$scratch/nginx.conf" -p "$scratch" >>"$scratch/nginx.log" 2>&1 &
+	disown
+	check "a web server" await 50 $lab server curl -s -o "$scratch/body" http://198.18.4.1:8080/health
+}
+
+# -- helpers --
+
+# TRIES COMMAND...: every 20 ms
+await()
+{
+	local tries=$1
+	shift
+
+	for _ in $(seq "$tries"); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.02
+	done
+	return 1
+}
+
+# What the driver says by UDP, and the fallback by TCP; one line if they agree
+answers()
+{
+	local block=${1:-192.0.2.0/24} udp tcp
+
+	udp=$($lab client kdig +short +nocookie +subnet="$block" @198.18.0.1 www.example.com A | sort | tr '\n' ' ')
+	tcp=$($lab client kdig +short +nocookie +tcp +subnet="$block" @198.18.0.1 www.example.com A | sort | tr '\n' ' ')
+	if [ "$udp" = "$tcp" ]; then
+		echo "${udp% }"
+	else
+		echo "driver: $udp; fallback: $tcp"
+	fi
+}
+
+are()
+{
+	[ "$(answers "${@:2}")" = "$1" ]
+}
+
+# NAME EXPECTED [BLOCK]: soon
+becomes()
+{
+	await 100 are "${@:2}"
+	same "$1" "$2" "$(answers "${@:3}")"
+}
+
+well()
+{
+	rm -f "$scratch/bad/$1"
+}
+
+ill()
+{
+	touch "$scratch/bad/$1"
+}
+
+# NAME EXPECTED FILTER [OBJECT]: of GET health
+health()
+{
+	same "$1" "$2" "$(ecsctl --json health ${4:+"$4"} | jq -r "$3" 2>&1)"
+}
+
+# STATE REASON ADDRESS: of the member with this address
+is_known()
+{
+	[ "$(ecsctl --json health | jq -r --arg address "$3" \
+		'.pools[].members[] | select(.address == $address) | "\(.state) \(.why)"')" = "$1 $2" ]
+}
+
+# Checks of an address since now, in half a second
+checked()
+{
+	local before
+
+	before=$(grep -c "^$1\$" "$scratch/access")
+	sleep 0.5
+	echo $(($(grep -c "^$1\$" "$scratch/access") - before))
+}
+
+# SIGNAL: to the controller, and wait for its end
+stop()
+{
+	local pid
+
+	pid=$(<"$run/controller.pid")
+	kill "-$1" "$pid"
+	await 300 gone "$pid"
+}
+
+gone()
+{
+	[[ $(ps -o stat= -p "$1") != [!Z]* ]]
+}
+
+# -- the answers --
+
+begins()
+{
+	becomes "all are answered" "$all"
+	becomes "and in the other region its own" 198.18.4.11 10.0.0.0/24
+	check "each is known to be up, and why" await 100 is_known up "status 200" 198.18.4.1
+	check "every member is checked" test "$(checked 198.18.4.2)" -gt 2
+}
+
+one_fails()
+{
+	local steady
+
+	touch "$scratch/steady"
+	$lab client tests/e2e/steady.py 198.18.0.1 www.example.com 192.0.2.0/24 "$scratch/steady" >"$scratch/seen" &
+	steady=$!
+	await 100 test -e "$scratch/steady.begun"
+	ill 198.18.4.2
+	becomes "a member whose check fails is no longer answered" "198.18.4.1 198.18.4.3"
+	check "and health says why" await 50 is_known down "status 503" 198.18.4.2
+	well 198.18.4.2
+	becomes "when it is well again it is" "$all"
+	ill 198.18.4.11
+	becomes "a region whose pool is down gets the next" "$all" 10.0.0.0/24
+	well 198.18.4.11
+	becomes "and its own again" 198.18.4.11 10.0.0.0/24
+	rm "$scratch/steady"
+	wait $steady
+	same "meanwhile every question was answered, by both, with one of the two" \
+		"driver: $all, driver: 198.18.4.1 198.18.4.3, fallback: $all, fallback: 198.18.4.1 198.18.4.3" \
+		"$(awk '{ line = $1 ":"; for (i = 3; i <= NF; i++) line = line " " $i; print line }' "$scratch/seen" | sort |
+			paste -sd, | sed 's/,/, /g')"
+	note "! $(tr '\n' ';' <"$scratch/seen")"
+	health "a member's history is told" "down status 503, up status 200" \
+		'[.pools[0].members[0].history[-2:][] | "\(.state) \(.reason)"] | join(", ")' "tokyo/b"
+	health "and those who ask for all are spared it" null '.pools[0].members[0].history'
+	health "since when" true '.pools[0].members[0].since > now - 60' "tokyo/b"
+}
+
+restarts()
+{
+	local signal steady
+
+	for signal in KILL TERM; do
+		ill 198.18.4.1
+		becomes "SIG$signal: a member is down" "198.18.4.2 198.18.4.3"
+		check "SIG$signal: that is saved" await 50 grep -q '"state": *"down"' "$state/health.json"
+		stop $signal
+		same "SIG$signal: without a controller the answers stay" "198.18.4.2 198.18.4.3" "$(answers)"
+		touch "$scratch/steady"
+		$lab client tests/e2e/steady.py 198.18.0.1 www.example.com 192.0.2.0/24 "$scratch/steady" >"$scratch/seen" &
+		steady=$!
+		$lab start >/dev/null
+		load_wait_ready
+		check "SIG$signal: it checks again" await 100 is_known down "status 503" 198.18.4.1
+		rm "$scratch/steady"
+		wait $steady
+		same "SIG$signal: and nobody was sent to the member meanwhile" 0 "$(grep -c '198\.18\.4\.1 ' "$scratch/seen")"
+		well 198.18.4.1
+		becomes "SIG$signal: it is well again" "$all"
+	done
+}
+
+pushes()
+{
+	local steady
+
+	ill 198.18.4.3
+	becomes "before a push a member is down" "198.18.4.1 198.18.4.2"
+	touch "$scratch/steady"
+	$lab client tests/e2e/steady.py 198.18.0.1 www.example.com 192.0.2.0/24 "$scratch/steady" >"$scratch/seen" &
+	steady=$!
+	await 100 test -e "$scratch/steady.begun"
+	check "a push" ecsctl push "$scratch/b.yaml"
+	sleep 0.3
+	rm "$scratch/steady"
+	wait $steady
+	same "over which the member stays down" 0 "$(grep -c '198\.18\.4\.3' "$scratch/seen")"
+	check "the push is in force" test "$($lab client kdig +noall +answer @198.18.0.1 www.example.com A | awk 'NR == 1 {print $2}')" = 7
+	well 198.18.4.3
+	becomes "and its checks go on" "$all"
+}
+
+disabled()
+{
+	check "disable" ecsctl disable tokyo/a --reason "new disks"
+	same "a disabled member is not answered" "198.18.4.2 198.18.4.3" "$(answers)"
+	sleep 0.2
+	same "nor checked" 0 "$(checked 198.18.4.1)"
+	check "others are" test "$(checked 198.18.4.2)" -gt 2
+	check "enable" ecsctl enable tokyo/a
+	becomes "then it is again" "$all"
+	check "and checked" test "$(checked 198.18.4.1)" -gt 2
+}
+
+# As if this host's own network had gone: the last states stay.
+all_fail()
+{
+	local master
+
+	master=$(<"$scratch/nginx.pid")
+	# shellcheck disable=SC2046 # its workers
+	kill -9 "$master" $(pgrep -P "$master")
+	rm "$scratch/nginx.pid"
+	check "every check fails: the log says that states are held" await 100 grep -q "verdicts stay as they are" "$run/controller.log"
+	sleep 0.5
+	same "and the answers stay" "$all" "$(answers)"
+}
+
+main

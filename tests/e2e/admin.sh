@@ -39,7 +39,10 @@ main()
 
 end()
 {
+	local status=$?
+
 	umount "$state" 2>/dev/null
+	(exit $status)
 	load_end
 }
 

@@ -34,6 +34,9 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZERS) -fstack-protector-strong -I. -I$(BUILD) -MMD -MP
 BPF_CFLAGS := -target bpf -O2 -g $(WARNINGS) -I. -I/usr/include/$(shell uname -m)-linux-gnu -MMD -MP
 
+# Where a target builds by itself what it needs.
+JOBS := -j$(shell nproc)
+
 PROGRAMS := ecsdns-loader ecsdns-controller ecsdns-fallback ecsctl
 
 .PHONY: all packages test-packages demo check check-long ratio servers lint clean help
@@ -141,7 +144,7 @@ test-packages:
 
 demo: packages
 	@echo "building"
-	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o
+	@$(MAKE) --no-print-directory -s $(JOBS) all $(BUILD)/pass.bpf.o
 	@tests/demo.sh
 
 # In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
@@ -156,14 +159,14 @@ CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(B
 
 check: test-packages
 	@echo "building"
-	@$(MAKE) --no-print-directory -s all tests-programs
-	@$(MAKE) --no-print-directory -s SANITIZE=1 all unit
+	@$(MAKE) --no-print-directory -s $(JOBS) all tests-programs
+	@$(MAKE) --no-print-directory -s $(JOBS) SANITIZE=1 all unit
 	@tests/run.sh $(CHECKS)
 
 check-long: test-packages
 	@echo "building"
-	@$(MAKE) --no-print-directory -s all tests-programs
-	@$(MAKE) --no-print-directory -s SANITIZE=1 all unit
+	@$(MAKE) --no-print-directory -s $(JOBS) all tests-programs
+	@$(MAKE) --no-print-directory -s $(JOBS) SANITIZE=1 all unit
 	@ECSDNS_LONG=1 ECSDNS_PROPERTY=50000 TEST_TIMEOUT=3600 tests/run.sh $(CHECKS)
 
 .PHONY: unit tests-programs
@@ -173,11 +176,11 @@ tests-programs: $(BUILD)/pass.bpf.o $(BUILD)/vectors-run $(BUILD)/replay $(BUILD
 
 # To be run before and after a change to the query path; no part of check.
 ratio: test-packages
-	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o $(BUILD)/load
+	@$(MAKE) --no-print-directory -s $(JOBS) all $(BUILD)/pass.bpf.o $(BUILD)/load
 	@tests/bench/ratio.sh
 
 servers: test-packages
-	@$(MAKE) --no-print-directory -s all $(BUILD)/pass.bpf.o $(BUILD)/load
+	@$(MAKE) --no-print-directory -s $(JOBS) all $(BUILD)/pass.bpf.o $(BUILD)/load
 	@tests/bench/servers.sh
 
 # Everything, with every compiler that is supported, warnings as errors.

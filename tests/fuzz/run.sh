@@ -23,7 +23,7 @@ fuzz()
 		"-artifact_prefix=build/fuzz/$name-" "${dictionary[@]}" "build/fuzz/$name.corpus"
 }
 
-check "the fuzzers build" make --no-print-directory -s fuzzers
+check "the fuzzers build" make --no-print-directory -s -j"$(nproc)" fuzzers
 for source in tests/fuzz/fuzz_*.c; do
 	fuzz "$(basename "$source" .c)"
 done

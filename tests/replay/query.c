@@ -17,7 +17,7 @@
 #define TYPE_IXFR 251
 #define TYPE_AXFR 252
 /* One query in so many is of make_sweep(): with a million, all sizes are. */
-#define SWEEP_EVERY 8
+#define SWEEP_EVERY 15
 enum { NOERROR = 0, NOTIMP = 4, REFUSED = 5, BADVERS = 16 };
 
 static void make_ends(struct asked *asked, int may_tcp, uint64_t *random);

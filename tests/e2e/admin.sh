@@ -74,37 +74,10 @@ make_files()
 
 # -- helpers --
 
-# NAME CLIENT: what the driver says by UDP and the fallback by TCP; one line if they agree
-answers()
-{
-	local name=$1 block=${2:-10.0.0.0/24} udp tcp
-
-	udp=$($lab client kdig +short +nocookie +subnet="$block" @198.18.0.1 "$name" A | sort | tr '\n' ' ')
-	tcp=$($lab client kdig +short +nocookie +tcp +subnet="$block" @198.18.0.1 "$name" A | sort | tr '\n' ' ')
-	if [ "$udp" = "$tcp" ]; then
-		echo "${udp% }"
-	else
-		echo "driver: $udp; fallback: $tcp"
-	fi
-}
-
 # NAME EXPECTED QUESTION [BLOCK]
 answered()
 {
-	same "$1" "$2" "$(answers "${@:3}")"
-}
-
-# SIGNAL: to the controller, and wait for its end
-stop()
-{
-	local pid
-
-	pid=$(<"$run/controller.pid")
-	kill "-$1" "$pid"
-	for _ in $(seq 300); do
-		[[ $(ps -o stat= -p "$pid") == [!Z]* ]] || return
-		sleep 0.02
-	done
+	same "$1" "$2" "$(load_answers "$3" "${4:-10.0.0.0/24}")"
 }
 
 start()
@@ -142,7 +115,7 @@ driver_answers()
 	local before after
 
 	before=$(ecsctl --json stats | jq '.reasons[] | select(.reason == "ANSWERED").driver')
-	answers www.example.com >/dev/null
+	load_answers www.example.com 10.0.0.0/24 >/dev/null
 	after=$(ecsctl --json stats | jq '.reasons[] | select(.reason == "ANSWERED").driver')
 	same "the driver answers UDP, and the fallback TCP" 1 $((after - before))
 }
@@ -255,9 +228,9 @@ restarts()
 
 	before=$(ecsctl --json health | jq -c '[.settings, .pools]')
 	steady_begin
-	stop KILL
+	load_stop_controller KILL
 	start
-	stop TERM
+	load_stop_controller TERM
 	start
 	sleep 0.3
 	steady_end "killed, started, stopped, started" "192.0.2.1 192.0.2.2"
@@ -285,7 +258,7 @@ pushes()
 	contains "health lists the unknown object" "$(ecsctl health)" "pool osaka is drained: rack 4 (by root since "
 	contains "as such" "$(ecsctl health)" "unknown object"
 	health "and so in JSON" "pool osaka false" '.settings[] | "\(.object) \(.known)"'
-	stop KILL
+	load_stop_controller KILL
 	start
 	contains "status keeps it over a restart" "$(ecsctl status)" "pool osaka is drained: rack 4"
 	check "rollback" ecsctl rollback
@@ -328,7 +301,7 @@ watching()
 	check "watch shows a change" wait_for_text "member osaka/osaka-b: up -> drained  new disk" "$scratch/watch"
 	same "and nothing else but its pool" 2 "$(wc -l <"$scratch/watch")"
 	check "as a line of JSON" wait_for_text '"object":"member osaka/osaka-b","from":"up","to":"drained","why":"new disk"' "$scratch/watch.json"
-	stop KILL
+	load_stop_controller KILL
 	check "watch tells that the controller is gone" wait_for_text "controller: answers -> silent" "$scratch/watch"
 	start
 	check "waits for the next one" wait_for_text "controller: answers again" "$scratch/watch"
@@ -385,7 +358,7 @@ killed_meanwhile()
 		administer osaka/osaka-a $round &
 		administer tokyo $round &
 		sleep 0.$((RANDOM % 4 + 1))
-		stop KILL
+		load_stop_controller KILL
 		wait
 		start
 		expected="192.0.2.11 192.0.2.12"
@@ -414,7 +387,7 @@ full_disk()
 	answered "disk full: no answer changes" 192.0.2.12 www.example.com
 	same "disk full: nor the settings" "member osaka/osaka-a drain " "$(settings)"
 	health "disk full: nor what is shown" "member osaka/osaka-a" '.settings[].object'
-	stop KILL
+	load_stop_controller KILL
 	start
 	answered "disk full: a restart changes nothing" 192.0.2.12 www.example.com
 	rm "$state/fill"
@@ -434,7 +407,7 @@ broken_file()
 	local said
 
 	steady_begin
-	stop TERM
+	load_stop_controller TERM
 	cp "$state/admin.json" "$scratch/admin.json"
 	head -c 100 "$scratch/admin.json" >"$state/admin.json"
 	said=$($lab server timeout 5 ecsdns-controller --pins "$ECSDNS_PINS" --state "$state" --socket "$ECSDNS_SOCKET" 2>&1)
@@ -449,13 +422,13 @@ broken_file()
 # As if the controller had been killed between saving and moving the answers.
 saved_and_not_applied()
 {
-	stop TERM
+	load_stop_controller TERM
 	jq '.settings += [{object: "member tokyo/tokyo-a", action: "drain", reason: "", uid: 0, since: 1}]' \
 		"$scratch/admin.json" >"$state/admin.json"
 	answered "saved by a controller that ended" "192.0.2.1 192.0.2.2" www.example.com
 	start
 	answered "the next one moves the answers" 192.0.2.2 www.example.com
-	stop TERM
+	load_stop_controller TERM
 	jq '.settings = []' "$scratch/admin.json" >"$state/admin.json"
 	start
 	answered "also where the last setting was removed" "192.0.2.11 192.0.2.12" www.example.com
@@ -468,7 +441,7 @@ lost_bundle()
 
 	ecsctl drain osaka/osaka-a >/dev/null
 	generation=$(load_generation)
-	stop TERM
+	load_stop_controller TERM
 	rm "$state/generations/$generation.tar"
 	start
 	refuse "without the bundle: drain says what to do" "push it again" ecsctl drain osaka

@@ -107,18 +107,9 @@ await()
 	return 1
 }
 
-# What the driver says by UDP, and the fallback by TCP; one line if they agree
 answers()
 {
-	local block=${1:-192.0.2.0/24} udp tcp
-
-	udp=$($lab client kdig +short +nocookie +subnet="$block" @198.18.0.1 www.example.com A | sort | tr '\n' ' ')
-	tcp=$($lab client kdig +short +nocookie +tcp +subnet="$block" @198.18.0.1 www.example.com A | sort | tr '\n' ' ')
-	if [ "$udp" = "$tcp" ]; then
-		echo "${udp% }"
-	else
-		echo "driver: $udp; fallback: $tcp"
-	fi
+	load_answers www.example.com "${1:-192.0.2.0/24}"
 }
 
 are()
@@ -164,21 +155,6 @@ checked()
 	before=$(grep -c "^$1\$" "$scratch/access")
 	sleep 0.5
 	echo $(($(grep -c "^$1\$" "$scratch/access") - before))
-}
-
-# SIGNAL: to the controller, and wait for its end
-stop()
-{
-	local pid
-
-	pid=$(<"$run/controller.pid")
-	kill "-$1" "$pid"
-	await 300 gone "$pid"
-}
-
-gone()
-{
-	[[ $(ps -o stat= -p "$1") != [!Z]* ]]
 }
 
 # -- the answers --
@@ -229,7 +205,7 @@ restarts()
 		ill 198.18.4.1
 		becomes "SIG$signal: a member is down" "198.18.4.2 198.18.4.3"
 		check "SIG$signal: that is saved" await 50 grep -q '"state": *"down"' "$state/health.json"
-		stop $signal
+		load_stop_controller $signal
 		same "SIG$signal: without a controller the answers stay" "198.18.4.2 198.18.4.3" "$(answers)"
 		touch "$scratch/steady"
 		$lab client tests/e2e/steady.py 198.18.0.1 www.example.com 192.0.2.0/24 "$scratch/steady" >"$scratch/seen" &

@@ -24,6 +24,34 @@ load_end()
 	exit $status
 }
 
+# NAME BLOCK: addresses of the name for the block, as the driver says by UDP and the fallback by TCP; one line if they agree
+load_answers()
+{
+	local udp tcp
+
+	udp=$($lab client kdig +short +nocookie +subnet="$2" @198.18.0.1 "$1" A | sort | tr '\n' ' ')
+	tcp=$($lab client kdig +short +nocookie +tcp +subnet="$2" @198.18.0.1 "$1" A | sort | tr '\n' ' ')
+	if [ "$udp" = "$tcp" ]; then
+		echo "${udp% }"
+	else
+		echo "driver: $udp; fallback: $tcp"
+	fi
+}
+
+# SIGNAL: to the controller, and wait for its end
+load_stop_controller()
+{
+	local pid
+
+	pid=$(<"$run/controller.pid")
+	kill "-$1" "$pid"
+	for _ in $(seq 300); do
+		[[ $(ps -o stat= -p "$pid") == [!Z]* ]] || return 0
+		sleep 0.02
+	done
+	return 1
+}
+
 # CONFIG: the lab, whose driver runs on both CPUs at once: two receive queues at the server's end, fed by two of the
 # client's. The client's end keeps one: with two, veth of Linux 6.18 lets frames sent by XDP_TX from the second CPU lie in
 # its ring now and then. A queue that veth gets later has no program until one is put in again.

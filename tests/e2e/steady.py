@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks the driver (UDP) and the fallback (TCP) without a pause while a file exists, and prints every different answer. FILE.begun is there after
-the first ones.
+"""Asks the driver (UDP) and the fallback (TCP) without a pause while a file exists, and prints every different answer.
+FILE.begun is there after the first ones.
 
 usage: steady.py SERVER NAME SUBNET FILE        A records of NAME for SUBNET, such as 10.0.0.0/24
 """

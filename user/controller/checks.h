@@ -57,7 +57,7 @@ const uint8_t *checks_down(const struct checks *checks);
 int checks_down_of(const struct checks *checks, const struct config *config, const struct health_saved *saved,
 		   uint8_t *down);
 
-/* Is this member not to be checked, for now? Its verdict stays. Until the next checks_load(), which forgets it. */
+/* A paused member is not checked and keeps its verdict, until it is resumed, or the next checks_load(). */
 void checks_pause(struct checks *checks, uint32_t member, bool is_paused);
 
 const struct health_member *checks_member(const struct checks *checks, uint32_t number);

@@ -6,7 +6,7 @@
 #include "user/fallback/parse.h"
 #include "user/fallback/serve.h"
 
-/* RFC 5936, RFC 1995: refused as a matter of policy; other such types are not implemented. */
+/* RFC 5936, RFC 1995: transfers are refused, as a matter of policy; the other meta types get NOTIMP. */
 #define TYPE_IXFR 251
 #define TYPE_AXFR 252
 

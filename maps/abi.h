@@ -160,6 +160,20 @@ struct region_name {
 	char region[REGION_TEXT_OCTETS];
 };
 
+/*
+ * -- health: array of one, mmap-able; written by the controller every second. Times are CLOCK_BOOTTIME in nanoseconds,
+ * which no change of the date moves; 0: not since the tables were made. --
+ */
+struct health_state {
+	__u64 current;		/* every check that was due by then had begun: now - current is the age of the health data */
+	__u64 written;		/* when the controller last wrote this */
+	__u64 written_date;	/* the same, seconds since 1970, for people */
+	__u32 generation;	/* whose members these are: */
+	__u32 checked;		/* members with a check */
+	__u32 down;		/* those of them that checks say are down */
+	__u32 holding;		/* 1: every check fails, and the states before are held */
+};
+
 /* The layouts are an ABI: a change of any is a new ECSDNS_ABI_VERSION. */
 _Static_assert(sizeof(struct control) == 8, "ABI");
 _Static_assert(sizeof(struct settings) == 32, "ABI");
@@ -174,6 +188,7 @@ _Static_assert(sizeof(struct topology4_entry) == 12, "ABI");
 _Static_assert(sizeof(struct topology6_entry) == 24, "ABI");
 _Static_assert(sizeof(struct answer) == 2080, "ABI");
 _Static_assert(sizeof(struct reasons) == (REASON_COUNT - 1) * sizeof(__u64), "ABI");
+_Static_assert(sizeof(struct health_state) == 40, "ABI");
 _Static_assert(sizeof(struct service_name) == 256, "ABI");
 _Static_assert(sizeof(struct region_name) == 128, "ABI");
 

@@ -462,12 +462,34 @@ restart()
 	contains "after a restart it is, before any check" "$(<"$scratch/restart.out")" "member web/m down connection refused"
 	sed -i 's/port: 81/port: 80/' "$scratch/restart.yaml"
 	$sanitized --state "$scratch/state" "$scratch/restart.yaml" 1 >"$scratch/restart.out" 2>&1
-	same "  and the first result decides" 1 "$(grep -cE "^change [0-9]{1,3} web/m up ok" "$scratch/restart.out")"
+	same "  and a restart is no reason to judge by fewer results: the second of \`rise: 2\` decides" 1 \
+		"$(awk '/^change .*web\/m up ok/ && $2 >= 140' "$scratch/restart.out" | wc -l)"
 	same "  of which the file tells, and of what was before" "down up" \
 		"$(jq -r '.members[0].changes[].state' "$scratch/state/health.json" | xargs)"
+	sed -i 's/port: 80/port: 81/; s/fall: 1/fall: 4/' "$scratch/restart.yaml"
+	$sanitized --state "$scratch/state" "$scratch/restart.yaml" 0.4 >"$scratch/restart.out" 2>&1
+	contains "  nor is one failure after the next" "$(<"$scratch/restart.out")" "member web/m up connection refused"
 	echo '{"version": 1, "members": [{}]}' >"$scratch/state/health.json"
 	refuse "a spoilt file is refused by name" "health.json: error: member 0: expected its pool, member" \
 		$sanitized --state "$scratch/state" "$scratch/restart.yaml" 0
+}
+
+# A new member may fail while it starts up; one whose time is over may not.
+graces()
+{
+	checks="  starts: {type: tcp, port: 81, interval: 200ms, fall: 2, grace: 700ms}"$'\n'
+	checks+="  at_once: {type: tcp, port: 81, interval: 200ms, fall: 2}"$'\n'
+	pools="  starts: {check: starts, members: [{name: m, address: 198.18.2.1}]}"$'\n'
+	pools+="  at_once: {check: at_once, members: [{name: m, address: 198.18.2.1}]}"$'\n'
+	config ", health: {hold_when_all_fail: false}" >"$scratch/grace.yaml"
+	$sanitized "$scratch/grace.yaml" 1.5 >"$scratch/grace.out" 2>&1
+	same "without grace the first failure takes a new member down" 1 \
+		"$(awk '/^change .*at_once\/m down/ && $2 < 150' "$scratch/grace.out" | wc -l)"
+	same "in its grace it does not, after it the next one does" 1 \
+		"$(awk '/^change .*starts\/m down connection refused/ && $2 >= 700 && $2 < 1200' "$scratch/grace.out" | wc -l)"
+	sed -i 's/port: 81/port: 80/' "$scratch/grace.yaml"
+	$sanitized "$scratch/grace.yaml" 0.4 >"$scratch/grace.out" 2>&1
+	contains "and a success counts at once" "$(<"$scratch/grace.out")" "member starts/m up ok"
 }
 
 # -- load --
@@ -579,6 +601,7 @@ rhythm
 pushes
 standstill
 restart
+graces
 programs
 silent_everywhere
 loads

@@ -28,6 +28,8 @@ main()
 	restarts
 	pushes
 	disabled
+	age
+	unsaved
 	all_fail
 	finish
 }
@@ -204,7 +206,6 @@ restarts()
 	for signal in KILL TERM; do
 		ill 198.18.4.1
 		becomes "SIG$signal: a member is down" "198.18.4.2 198.18.4.3"
-		check "SIG$signal: that is saved" await 50 grep -q '"state": *"down"' "$state/health.json"
 		load_stop_controller $signal
 		same "SIG$signal: without a controller the answers stay" "198.18.4.2 198.18.4.3" "$(answers)"
 		touch "$scratch/steady"
@@ -251,6 +252,83 @@ disabled()
 	check "enable" ecsctl enable tokyo/a
 	becomes "then it is again" "$all"
 	check "and checked" test "$(checked 198.18.4.1)" -gt 2
+}
+
+# JQ-FILTER: of the table's only entry
+table()
+{
+	bpftool -j map dump pinned "$ECSDNS_PINS/health" | jq -r ".[0].formatted.value | $1"
+}
+
+# In the lab's namespace, where the interfaces are.
+server()
+{
+	$lab server "$@"
+}
+
+is_older()
+{
+	server ecsctl --json status --ready --max-age 1000 | jq -e ".health.age > $1"
+}
+
+# The controller's word stands in a table, for who looks when it is dead; an operator's limit decides whether it is too old.
+age()
+{
+	local error
+
+	same "the table tells how many members are checked, and are down" "4 0 0" "$(table '"\(.checked) \(.down) \(.holding)"')"
+	check "and for which generation" test "$(table .generation)" = "$(ecsctl --json status | jq .generation)"
+	check "and when that was" test $(($(date +%s) - $(table .written_date))) -le 3
+	ill 198.18.4.1
+	becomes "a member fails" "198.18.4.2 198.18.4.3"
+	check "which the table knows a second later" await 100 eval '[ "$(table .down)" = 1 ]'
+	well 198.18.4.1
+	becomes "and is well again" "$all"
+	check "status says how old that is" grep -qE "^health +[0-2]\.[0-9] s old: 4 members checked, [01] of them down$" \
+		<(ecsctl status)
+	load_stop_controller KILL
+	check "without a controller a host is ready, while the states are young" server ecsctl status --ready
+	check "which root is told by the tables" grep -q "^controller   does not answer" <(server ecsctl status --ready)
+	check "they get older" await 200 is_older 2.5
+	check "until they are too old" refused server ecsctl status --ready --max-age 2
+	error=$(server ecsctl status --ready --max-age 2 2>&1)
+	contains "and why, is said" "$error" "s old, more than 2 s: the controller does not run"
+	error=$(setpriv --reuid 65534 --regid 65534 --clear-groups "$build/ecsctl" status --ready 2>&1)
+	contains "who may ask neither is told so" "$error" "and the tables cannot be asked: "
+	$lab start >/dev/null
+	load_wait_ready
+	check "a new controller makes them young again" await 150 server ecsctl status --ready --max-age 1
+	kill -STOP "$(<"$run/controller.pid")"
+	check "one that hangs is done without" grep -q "does not answer" <(server ecsctl status --ready)
+	kill -CONT "$(<"$run/controller.pid")"
+	check "curl: a limit" test "$(api_ready 0)" = false
+	check "curl: a limit that is none" grep -q "a number of seconds was expected" \
+		<(curl -s --unix-socket "$ECSDNS_SOCKET" "http://x/v1/status?max_age=-1")
+}
+
+refused()
+{
+	! "$@" >/dev/null 2>&1
+}
+
+# SECONDS
+api_ready()
+{
+	sleep 0.1
+	curl -s --unix-socket "$ECSDNS_SOCKET" "http://x/v1/status?max_age=$1" | jq .ready
+}
+
+# A verdict that is in the answers, and was never saved: the answers stay until every check has told, and then follow.
+unsaved()
+{
+	ill 198.18.4.3
+	becomes "a member fails" "198.18.4.1 198.18.4.2"
+	load_stop_controller KILL
+	rm -f "$state/health.json" "$state/health.journal" "$state/admin.json"
+	well 198.18.4.3
+	$lab start >/dev/null
+	load_wait_ready
+	becomes "whose state was lost: when its checks have told, the answers follow" "$all"
 }
 
 # As if this host's own network had gone: the last states stay.

@@ -44,6 +44,7 @@ static struct shape shape_of(enum table table)
 	case TABLE_service_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
 	case TABLE_region_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
 	case TABLE_fallback_counters: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, FALLBACK_WORKERS_MAX};
+	case TABLE_health: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1};
 	default: return (struct shape){BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 4096};
 	}
 }

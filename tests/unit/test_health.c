@@ -531,6 +531,43 @@ static void test_saved(void **state)
 	free(again);
 }
 
+/* A journal over what was saved before some of it, and with all that a full disk and a sudden end leave in it. */
+static void test_journal(void **state)
+{
+	struct config_member of[2] = {{.name = "a", .address = {{192, 0, 2, 1}, 4}}, {.name = "b", .address = {{192, 0, 2, 2}, 4}}};
+	struct config_pool pools[2] = {
+		{.name = "o", .members = &of[1], .member_count = 1}, {.name = "p", .members = of, .member_count = 2, .first_member = 1},
+	};
+	struct config config = {.pools = pools, .pool_count = 2, .member_count = 3};
+	char name[HEALTH_NAME_OCTETS], said[256], *text, *lines[3], journal[4096];
+	const struct health_record *record;
+	struct health_saved saved;
+	struct story story;
+
+	(void)state;
+	story_begin(&story, 3, 1, 1);
+	story_tell(&story, "0+ 1- 0+ 1-");
+	lines[0] = health_save_change(&config, 1, &story.members[1].record);
+	text = health_save_text(&config, story.members);	/* has the first line's change, too */
+	story_tell(&story, "1+");
+	lines[1] = health_save_change(&config, 1, &story.members[1].record);
+	story_tell(&story, "0+ 2- 0+ 2-");
+	lines[2] = health_save_change(&config, 2, &story.members[2].record);
+	assert_int_equal(saved_parse(text, &saved, said, sizeof(said)), 0);
+	snprintf(journal, sizeof(journal), "%s{\"pool\": \"p\"}\n%.20s%s\n%s%s%.30s", lines[0], lines[2], "", lines[1], lines[2], lines[0]);
+	assert_int_equal(health_saved_add(&saved, journal, strlen(journal)), 3);
+	record = health_saved_find(&saved, health_name(&pools[1], &of[0], name));
+	assert_int_equal(record->verdict, HEALTH_UP);
+	assert_int_equal(record->change_count, story.members[1].record.change_count);
+	record = health_saved_find(&saved, health_name(&pools[1], &of[1], name));	/* not known before */
+	assert_int_equal(record->verdict, HEALTH_DOWN);
+	assert_string_equal(health_last_change(record)->reason, "connection refused");
+	health_saved_free(&saved);
+	free(text);
+	for (int i = 0; i < 3; i++)
+		free(lines[i]);
+}
+
 #define SAVED_MEMBER(name, address, state, changes) \
 	"{\"pool\": \"p\", \"member\": \"" name "\", \"address\": \"" address "\", \"state\": \"" state "\", \"changes\": " changes "}"
 #define SAVED(members) "{\"version\": 1, \"members\": [" members "]}"
@@ -572,7 +609,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rise_and_fall), cmocka_unit_test(test_holding), cmocka_unit_test(test_late_failure),
 		cmocka_unit_test(test_switched_off), cmocka_unit_test(test_history), cmocka_unit_test(test_saved),
-		cmocka_unit_test(test_saved_spoilt), cmocka_unit_test(test_property),
+		cmocka_unit_test(test_journal), cmocka_unit_test(test_saved_spoilt), cmocka_unit_test(test_property),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,7 @@ static void client_set(CURL *curl, struct client *client, const char *url)
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, client->request->seconds);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, client_receive);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, client);
 	curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, client_progress);

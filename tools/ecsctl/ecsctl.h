@@ -61,6 +61,7 @@ struct request {
 	size_t length;
 	const char *doing;	/* shown while it takes longer than a second: "publishing"; may be null */
 	int is_quiet;		/* a controller that does not answer is the caller's to tell */
+	long seconds;		/* to wait for the reply; 0: as long as it takes */
 };
 int ecsctl_request(struct ecsctl *ecsctl, const struct request *request, verb_print *print);
 

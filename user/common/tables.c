@@ -124,6 +124,7 @@ int tables_open(struct tables *tables, const char *pins, enum tables_access acce
 		{ TABLE_indices, (void **)&tables->indices },
 		{ TABLE_answers, (void **)&tables->answers },
 		{ TABLE_fallback_counters, (void **)&tables->fallback_counters },
+		{ TABLE_health, (void **)&tables->health },
 	};
 	int code;
 
@@ -174,6 +175,7 @@ void tables_close(struct tables *tables)
 	table_unmap(tables, TABLE_indices, tables->indices);
 	table_unmap(tables, TABLE_answers, tables->answers);
 	table_unmap(tables, TABLE_fallback_counters, tables->fallback_counters);
+	table_unmap(tables, TABLE_health, tables->health);
 	for (int table = 0; table < TABLE_COUNT; table++)
 		if (tables->fd[table] >= 0)
 			close(tables->fd[table]);

@@ -28,7 +28,8 @@
 	X(region_hits, sizeof(uint32_t), sizeof(struct counter))		\
 	X(fallback_counters, sizeof(uint32_t), sizeof(struct reasons))		\
 	X(service_names, sizeof(uint32_t), sizeof(struct service_name))		\
-	X(region_names, sizeof(uint32_t), sizeof(struct region_name))
+	X(region_names, sizeof(uint32_t), sizeof(struct region_name))		\
+	X(health, sizeof(uint32_t), sizeof(struct health_state))
 
 enum table {
 #define X(name, key, value) TABLE_##name,
@@ -54,6 +55,7 @@ struct tables {
 	uint32_t *indices;			/* tables_index(): the kernel keeps array values eight octets apart */
 	struct answer *answers;
 	struct reasons *fallback_counters;	/* one a worker; use relaxed atomic loads to read those of others */
+	struct health_state *health;		/* likewise */
 };
 
 /*

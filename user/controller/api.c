@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/common/readiness.h"
 #include "user/controller/push.h"
 
 void api_refuse(struct http_request *request, int status, const char *format, ...)
@@ -104,7 +105,13 @@ static void api_rollback(struct controller *controller, struct http_request *req
 
 static void api_status(struct controller *controller, struct http_request *request)
 {
-	http_reply(request, 200, status_json(controller));
+	const char *wanted = http_argument(request, "max_age");
+	uint32_t age_max = READINESS_AGE_MAX;
+
+	if (wanted && api_number(wanted, UINT32_MAX, &age_max))
+		api_refuse(request, 400, "max_age: a number of seconds was expected, not \"%.64s\"", wanted);
+	else
+		http_reply(request, 200, status_json(controller, age_max));
 }
 
 static void api_stats(struct controller *controller, struct http_request *request)

@@ -25,8 +25,8 @@ void api_handle(void *context, struct http_request *request);
 void api_refuse(struct http_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* New references, or null without memory: status.c, stats.c; the settings as a list, health_api.c. */
-json_t *status_json(const struct controller *controller);
+/* New references, or null without memory: status.c (age_max: seconds, of health data that are good enough), stats.c; the settings as a list, health_api.c. */
+json_t *status_json(const struct controller *controller, uint32_t age_max);
 json_t *stats_json(const struct controller *controller);
 json_t *health_settings(const struct controller *controller);
 

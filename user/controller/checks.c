@@ -28,6 +28,7 @@ struct entry {
 	uint64_t due;			/* milliseconds of the loop's clock */
 	bool is_first;			/* no check of it has ended */
 	bool is_paused;			/* none is to begin */
+	uint64_t grace_ends;		/* like due; failures before do not count */
 	struct entry *next;		/* in the queue */
 };
 
@@ -301,6 +302,14 @@ static void checks_say_holding(struct checks *checks, bool was_holding)
 		checks->owner.held(checks->owner.context, !was_holding);
 }
 
+/* A member that is still starting up may fail. */
+static enum health_outcome entry_outcome(const struct entry *entry, const struct check_result *result)
+{
+	enum health_outcome outcome = check_outcome(result);
+
+	return outcome == HEALTH_FAILURE && uv_now(entry->checks->loop) < entry->grace_ends ? HEALTH_UNABLE : outcome;
+}
+
 static void checks_on_done(void *context, const struct check_result *result)
 {
 	struct entry *entry = context;
@@ -313,7 +322,7 @@ static void checks_on_done(void *context, const struct check_result *result)
 		checks_say_unable(checks, entry, result->text);
 	if (checks->owner.lock)
 		pthread_mutex_lock(checks->owner.lock);
-	health_result(&checks->set, entry->member, check_outcome(result), result->text, wall_clock(), checks_on_verdict,
+	health_result(&checks->set, entry->member, entry_outcome(entry, result), result->text, wall_clock(), checks_on_verdict,
 		      checks);
 	if (checks->owner.lock)
 		pthread_mutex_unlock(checks->owner.lock);
@@ -395,8 +404,10 @@ static void member_take_over(const struct checks *checks, const struct config_ch
 
 	if (number == WORDS_NONE) {
 		record = health_saved_find(saved, name);
-		if (record)
+		if (record) {
 			health_restore(member, record);
+			member->has_decided = true;	/* a restart is no reason to judge it by one result */
+		}
 	} else if (before->members[number].is_checked && config_check_equal(check, round_check(before, number))) {
 		*member = before->members[number];
 	} else {
@@ -501,6 +512,7 @@ static void entry_take_over(struct entry *entry, struct entry *before)
 {
 	entry->is_first = before->is_first;
 	entry->due = before->due;
+	entry->grace_ends = before->grace_ends;
 	if (before->running) {
 		entry->running = before->running;
 		check_retarget(entry->running, &entry->target, entry);
@@ -535,6 +547,8 @@ static void round_schedule(struct checks *checks, struct round *round)
 		uint32_t interval = entry->target.check->interval;
 
 		entry->due = now + first_due(round, i, interval);
+		if (!round->members[entry->member].has_decided)
+			entry->grace_ends = entry->due + entry->target.check->grace;
 		if (before)
 			entry_take_over(entry, before);
 		if (entry->due > now + interval)
@@ -606,8 +620,39 @@ const struct config *checks_config(const struct checks *checks)
 	return checks->round ? checks->round->config : NULL;
 }
 
+static uint64_t checks_late(const struct checks *checks)
+{
+	const struct round *round = checks->round;
+	uint64_t now = uv_now(checks->loop), first = now;
+
+	if (round->heap_count && round->heap[0]->due < first)
+		first = round->heap[0]->due;
+	for (const struct lane *lane = checks->lanes; lane < checks->lanes + LANE_COUNT; lane++)
+		if (lane->queue && lane->queue->due < first)
+			first = lane->queue->due;
+	return now - first;
+}
+
 const struct checks_figures *checks_figures(struct checks *checks)
 {
-	checks->figures.is_holding = checks->set.is_holding;
-	return &checks->figures;
+	struct checks_figures *figures = &checks->figures;
+	const struct round *round = checks->round;
+
+	figures->is_holding = checks->set.is_holding;
+	figures->checked = figures->down = figures->late = 0;
+	if (!round)
+		return figures;
+	figures->checked = round->entry_count;
+	for (size_t i = 0; i < round->config->member_count; i++)
+		figures->down += round->down[i];
+	figures->late = checks_late(checks);
+	return figures;
+}
+
+bool checks_have_begun(const struct checks *checks)
+{
+	for (size_t i = 0; checks->round && i < checks->round->entry_count; i++)
+		if (checks->round->entries[i].is_first && !checks->round->entries[i].is_paused)
+			return false;
+	return true;
 }

@@ -42,7 +42,8 @@ struct checks *checks_new(uv_loop_t *loop, const struct checks_owner *owner);
 /*
  * Runs these from now on, in place of those before. `config` has to live until the next checks_load() or checks_stop(). A
  * member of the same pool, name and address keeps its verdict and history; if its check asks the same, too, it goes on
- * where it was, else the first result decides. Of others `saved` (may be null) tells, or they are unknown, which is up.
+ * where it was, else the first result decides. Of others `saved` (may be null) tells, and rise and fall go on from there, or they
+ * are unknown, which is up, and the first result decides; but failures within its check's grace do not count.
  * 0, or -ENOMEM: all is as it was.
  */
 int checks_load(struct checks *checks, const struct config *config, const struct health_saved *saved);
@@ -69,8 +70,13 @@ struct checks_figures {
 	uint32_t running, running_most;		/* now, and ever */
 	uint32_t queued, queued_most;		/* due, while there is no room */
 	uint32_t max_running;			/* as far as the limit of open files allows */
+	uint32_t checked, down;			/* members with a check, and those of them that are down */
+	uint64_t late;				/* milliseconds since the first of those that wait should have begun */
 	bool is_holding;
 };
 const struct checks_figures *checks_figures(struct checks *checks);
+
+/* Has a check of every member ended that is not paused? */
+bool checks_have_begun(const struct checks *checks);
 
 #endif

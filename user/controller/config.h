@@ -101,6 +101,7 @@ struct config_check {
 	enum config_check_type type;
 	uint32_t interval, timeout;	/* milliseconds */
 	uint32_t rise, fall;		/* results in a row */
+	uint32_t grace;			/* milliseconds from the first check of a new member, in which failures do not count */
 	struct config_address source4, source6;	/* to send from; length 0: the host chooses */
 	uint16_t port;			/* http, https, tcp, dns */
 	struct config_status *statuses;	/* http, https: expected */

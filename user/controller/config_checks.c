@@ -10,7 +10,7 @@
 
 #include "user/controller/parser.h"
 
-#define CHECK_KEYS(X) X(type) X(interval) X(timeout) X(rise) X(fall) X(source) X(port) X(path) X(host) X(status) X(body) \
+#define CHECK_KEYS(X) X(type) X(interval) X(timeout) X(rise) X(fall) X(grace) X(source) X(port) X(path) X(host) X(status) X(body) \
 	X(body_regex) X(verify) X(ca_file) X(query) X(query_type) X(rcode) X(answer) X(send) X(expect) X(command)
 enum check_key {
 #define X(name) CHECK_##name,
@@ -25,7 +25,7 @@ static const char *const check_keys[] = {
 };
 
 #define KEY(name) (1 << CHECK_##name)
-#define COMMON_KEYS (KEY(type) | KEY(interval) | KEY(timeout) | KEY(rise) | KEY(fall))
+#define COMMON_KEYS (KEY(type) | KEY(interval) | KEY(timeout) | KEY(rise) | KEY(fall) | KEY(grace))
 #define HTTP_KEYS (KEY(source) | KEY(port) | KEY(path) | KEY(host) | KEY(status) | KEY(body) | KEY(body_regex))
 static const struct {
 	uint32_t allowed, required;
@@ -354,6 +354,8 @@ static void check_numbers(struct parser *parser, const struct node *const *value
 		tree_number(values[CHECK_rise], "`rise`", 1, 100, &check->rise, faults);
 	if (values[CHECK_fall])
 		tree_number(values[CHECK_fall], "`fall`", 1, 100, &check->fall, faults);
+	if (values[CHECK_grace])
+		tree_duration(values[CHECK_grace], "`grace`", 0, 3600000, &check->grace, faults);
 	if (values[CHECK_port] && tree_number(values[CHECK_port], "`port`", 1, 65535, &number, faults))
 		check->port = number;
 	if (check->timeout > check->interval)

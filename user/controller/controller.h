@@ -19,11 +19,6 @@
 
 #define CONTROL_SOCKET_DEFAULT "/run/ecsdns/control.sock"
 
-/* For who finds that the tables were unloaded meanwhile. */
-#define CONTROLLER_TABLES_GONE "the tables that this controller opened at its start are not pinned there any more " \
-	"(`ecsdns-loader unload`?): restart ecsdns-controller, which publishes the last generation again, and " \
-	"ecsdns-fallback, which still answers from the old ones"
-
 struct push;
 
 struct controller {
@@ -44,6 +39,7 @@ struct controller {
 	size_t used[TABLE_COUNT];	/* entries in use, as of the last job */
 	struct push *pushes;		/* the first one runs, the others wait */
 	time_t started;
+	uv_timer_t beating;
 	bool resting;			/* a grace period for the reactions to come is waited for */
 	bool stopping;
 };

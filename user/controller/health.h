@@ -3,8 +3,8 @@
  * From results of checks to verdicts on members. Pure: no input, no output and no clock; what time it is the caller
  * says, and it is only written down.
  *
- * A verdict changes after `rise` successes or `fall` failures in a row. One that rests on no result of this run of the
- * controller - saved by the last one, or unknown, which counts as up - the first result replaces at once.
+ * A verdict changes after `rise` successes or `fall` failures in a row. One that rests on no result of the member's check as it
+ * is now - unknown, which counts as up, or of another check - the first result replaces at once.
  *
  * Holding. When every check fails, it is more likely our own network that is gone than all the members, and taking them
  * all down would help nobody: then no verdict changes until a check succeeds, and failures meanwhile do not count,
@@ -52,7 +52,7 @@ struct health_member {
 	uint32_t rise, fall;
 	/* health_*() write what follows. */
 	struct health_record record;
-	bool has_decided;		/* a result of ours stands behind the verdict */
+	bool has_decided;		/* a result of this check stands behind the verdict, maybe one before a restart */
 	bool has_result, has_failed;	/* the last success or failure */
 	bool is_waiting;		/* to fall, until another succeeds */
 	uint32_t run;			/* results in a row that speak against the verdict */

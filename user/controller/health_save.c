@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#define _GNU_SOURCE /* asprintf() */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -83,6 +84,33 @@ char *health_save_text(const struct config *config, const struct health_member *
 	return text;
 }
 
+static json_t *member_change_json(const struct config_pool *pool, uint32_t number, const struct health_change *change)
+{
+	const struct config_member *member = &pool->members[number];
+	char address[ADDRESS_TEXT_OCTETS];
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "pool", pool->name, "member", member->name, "address",
+			 address_text(&member->address, address), "at", (json_int_t)change->at,
+			 "state", verdict_names[change->verdict], "reason", change->reason);
+}
+
+char *health_save_change(const struct config *config, uint32_t member, const struct health_record *record)
+{
+	const struct config_pool *pool = config->pools;
+	json_t *json;
+	char *text, *line = NULL;
+
+	while (member - pool->first_member >= config_pool_states(pool))
+		pool++;
+	json = member_change_json(pool, member - pool->first_member, health_last_change(record));
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	if (text && asprintf(&line, "%s\n", text) < 0)
+		line = NULL;
+	free(text);
+	json_decref(json);
+	return line;
+}
+
 /* -- reading -- */
 
 static bool verdict_parse(const char *text, enum health_verdict *verdict)
@@ -106,13 +134,32 @@ static bool change_read(struct health_record *record, const json_t *json)
 	return true;
 }
 
+/* Room for the record of a name that is not there. */
+static struct health_record *saved_new(struct health_saved *saved, const char *name)
+{
+	struct health_record *more;
+	uint32_t number;
+
+	if (saved->names.count == saved->room) {
+		saved->room = saved->room ? 2 * saved->room : 64;
+		more = realloc(saved->records, saved->room * sizeof(*more));
+		if (!more)
+			return NULL;
+		saved->records = more;
+	}
+	number = words_add(&saved->names, name, strlen(name));
+	if (number == WORDS_NONE)
+		return NULL;
+	memset(&saved->records[number], 0, sizeof(saved->records[number]));
+	return &saved->records[number];
+}
+
 static int member_read(struct health_saved *saved, const json_t *json)
 {
 	const char *pool, *member, *address, *state;
-	struct health_record record = {0};
+	struct health_record record = {0}, *kept;
 	const json_t *changes, *change;
 	char name[HEALTH_NAME_OCTETS];
-	uint32_t number;
 	size_t i;
 
 	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s:s, s:o}", "pool", &pool, "member", &member, "address", &address,
@@ -125,10 +172,10 @@ static int member_read(struct health_saved *saved, const json_t *json)
 	name_join(pool, member, address, name);
 	if (words_find(&saved->names, name, strlen(name)) != WORDS_NONE)
 		return -EINVAL;
-	number = words_add(&saved->names, name, strlen(name));
-	if (number == WORDS_NONE)
+	kept = saved_new(saved, name);
+	if (!kept)
 		return -ENOMEM;
-	saved->records[number] = record;
+	*kept = record;
 	return 0;
 }
 
@@ -142,9 +189,6 @@ static int members_read(struct health_saved *saved, const json_t *json, const ch
 	if (json_unpack((json_t *)json, "{s:i, s:o}", "version", &version, "members", &array) || version != VERSION ||
 	    !json_is_array(array))
 		return faults_error(faults, &place, "expected the health states that version %d of this format has", VERSION);
-	saved->records = calloc(json_array_size(array) + 1, sizeof(*saved->records));
-	if (!saved->records)
-		return faults_memory(faults);
 	json_array_foreach(array, i, member) {
 		fault = member_read(saved, member);
 		if (fault == -ENOMEM)
@@ -182,9 +226,64 @@ void health_saved_free(struct health_saved *saved)
 	memset(saved, 0, sizeof(*saved));
 }
 
-const struct health_record *health_saved_find(const struct health_saved *saved, const char *name)
+/* -- the journal -- */
+
+static struct health_record *saved_find(const struct health_saved *saved, const char *name)
 {
 	uint32_t number = saved ? words_find(&saved->names, name, strlen(name)) : WORDS_NONE;
 
 	return number == WORDS_NONE ? NULL : &saved->records[number];
+}
+
+static bool record_has(const struct health_record *record, const struct health_change *change)
+{
+	uint32_t kept = record->change_count < HEALTH_CHANGES_KEPT ? record->change_count : HEALTH_CHANGES_KEPT;
+
+	for (uint32_t i = 0; i < kept; i++)
+		if (record->changes[i].at == change->at && record->changes[i].verdict == change->verdict)
+			return true;
+	return false;
+}
+
+/* 0, -EINVAL or -ENOMEM. */
+static int journal_line(struct health_saved *saved, const json_t *json)
+{
+	struct health_record one = {0}, *record;
+	const char *pool, *member, *address;
+	char name[HEALTH_NAME_OCTETS];
+
+	if (json_unpack((json_t *)json, "{s:s, s:s, s:s}", "pool", &pool, "member", &member, "address", &address) ||
+	    !change_read(&one, json))
+		return -EINVAL;
+	name_join(pool, member, address, name);
+	record = saved_find(saved, name);
+	if (!record)
+		record = saved_new(saved, name);
+	if (!record)
+		return -ENOMEM;
+	if (record_has(record, &one.changes[0]))
+		return 0;
+	record->changes[record->change_count++ % HEALTH_CHANGES_KEPT] = one.changes[0];
+	record->verdict = one.changes[0].verdict;
+	return 0;
+}
+
+int health_saved_add(struct health_saved *saved, const char *journal, size_t length)
+{
+	const char *end = journal + length, *stop;
+	int lines = 0, fault = 0;
+	json_t *json;
+
+	for (; fault != -ENOMEM && (stop = memchr(journal, '\n', end - journal)); journal = stop + 1) {
+		json = json_loadb(journal, stop - journal, JSON_REJECT_DUPLICATES, NULL);
+		fault = json ? journal_line(saved, json) : -EINVAL;
+		json_decref(json);
+		lines += !fault;
+	}
+	return fault == -ENOMEM ? fault : lines;
+}
+
+const struct health_record *health_saved_find(const struct health_saved *saved, const char *name)
+{
+	return saved_find(saved, name);
 }

@@ -17,6 +17,7 @@
 
 #include "user/common/log.h"
 #include "user/common/version.h"
+#include "user/controller/beat.h"
 #include "user/controller/follow.h"
 #include "user/controller/push.h"
 
@@ -223,10 +224,12 @@ static void main_run(struct controller *controller)
 		signals[i].data = controller;
 		uv_signal_start(&signals[i], main_on_signal, i ? SIGTERM : SIGINT);
 	}
+	beat_start(controller);
 	log_notice("ecsdns-controller %s listens on %s", ECSDNS_VERSION, controller->socket);
 	uv_run(&controller->loop, UV_RUN_DEFAULT);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
+	beat_stop(controller);
 	http_stop(controller->http);
 	states_stop(&controller->states);
 	uv_run(&controller->loop, UV_RUN_DEFAULT);

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "user/common/log.h"
+#include "user/common/readiness.h"
+#include "user/controller/beat.h"
 #include "user/controller/push.h"
 
 enum push_kind { PUSH_BUNDLE, PUSH_DRY, PUSH_ROLLBACK, PUSH_START };
@@ -136,7 +138,7 @@ static int push_check_pins(struct push *push)
 
 	if (tables_are_pinned(&controller->tables, controller->pins))
 		return 0;
-	return faults_error(&push->faults, &(struct place){.file = controller->pins}, CONTROLLER_TABLES_GONE);
+	return faults_error(&push->faults, &(struct place){.file = controller->pins}, READINESS_TABLES_GONE);
 }
 
 static int push_new(struct push *push)
@@ -173,8 +175,8 @@ static time_t push_written(const struct push *push, uint32_t generation)
 }
 
 /*
- * The controller before may have ended between saving a setting and moving the answers: a setting that is saved, holds.
- * Without any the answers wait for a verdict.
+ * The controller before may have ended between saving a state and moving the answers, or between the answers and saving a
+ * verdict: what is saved, holds. Without any the answers know better.
  */
 static void push_settle(struct push *push, uint32_t by_health)
 {
@@ -182,8 +184,9 @@ static void push_settle(struct push *push, uint32_t by_health)
 	struct reaction_counts counts;
 
 	if (!controller->states.is_saved) {
-		log_notice("%" PRIu32 " answers are of other states of health than those known now; they follow with the next "
-			   "verdict", by_health);
+		controller->states.is_behind = true;
+		log_notice("%" PRIu32 " answers are of states of health that nobody has saved; they stay until every check has "
+			   "told once, or a verdict changes", by_health);
 		return;
 	}
 	publisher_react(&controller->publisher, &counts);
@@ -412,6 +415,7 @@ static void push_on_done(uv_work_t *work, int status)
 		controller->ids = push->ids;
 		push->ids = ids;
 		controller->health_version++;
+		beat_now(controller);
 	}
 	controller->pushes = push->next;
 	push_free(push);

@@ -147,6 +147,13 @@ int state_write(const struct state *state, const char *name, const void *octets,
 	return state_write_at(state->directory, name, octets, length, mode);
 }
 
+int state_append(const struct state *state, const char *name, unsigned int mode)
+{
+	int file = openat(state->directory, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, mode);
+
+	return file < 0 ? -errno : file;
+}
+
 int state_draw_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS])
 {
 	uint8_t *octets;

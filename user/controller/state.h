@@ -6,11 +6,13 @@
  *	draw.key		16 random octets, mode 0600: copy it to servers that shall select alike
  *	ids.json		stable ids of services and regions
  *	admin.json		what the operator said of members, pools and regions
+ *	health.json		what checks said of members, as of a moment ago
+ *	health.journal		and since then
  *	generations/N.tar	the bundle of generation N
  *	generations/live	symbolic link to the bundle that was published last
  *
- * Every file is written under a temporary name, synced, and renamed: it is there whole or not at all. Functions return
- * 0 or -errno.
+ * Every file but the journal is written under a temporary name, synced, and renamed: it is there whole or not at all.
+ * Functions return 0 or -errno.
  */
 #ifndef ECSDNS_CONTROLLER_STATE_H
 #define ECSDNS_CONTROLLER_STATE_H
@@ -46,6 +48,9 @@ int state_draw_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS]);
 /* A file of the directory, whole. The caller frees *octets. */
 int state_read(const struct state *state, const char *name, size_t limit, uint8_t **octets, size_t *length);
 int state_write(const struct state *state, const char *name, const void *octets, size_t length, unsigned int mode);
+
+/* A file that grows at its end, and is not synced: a killed process loses nothing of it. A descriptor or -errno. */
+int state_append(const struct state *state, const char *name, unsigned int mode);
 
 /* The bundles, oldest first. The caller frees *bundles. */
 int state_bundles(const struct state *state, struct state_bundle **bundles, size_t *count);

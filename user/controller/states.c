@@ -6,14 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "user/common/log.h"
 
 #define FILE_NAME "admin.json"
 #define HEALTH_FILE_NAME "health.json"
 #define HEALTH_OCTETS_MAX (256UL << 20)
-/* Verdicts that change together are saved together. */
-#define SAVE_AFTER 100		/* milliseconds */
+#define JOURNAL_FILE_NAME "health.journal"
+#define SAVE_AFTER 1000		/* milliseconds: so long the journal has the changes */
 #define FILE_OCTETS_MAX (32UL << 20)	/* several times ADMIN_SETTINGS_MAX of the longest */
 
 /* What checks say, of members of any configuration, with the lock held; those that nobody checks are up. */
@@ -137,8 +138,10 @@ static void states_save_verdicts(struct states *states)
 	int fault = text ? state_write(states->state, HEALTH_FILE_NAME, text, strlen(text), 0640) : -ENOMEM;
 
 	if (config && fault)
-		log_error("%s/" HEALTH_FILE_NAME ": %s; states of members are lost if this process ends now", states->state->path,
-			  strerror(-fault));
+		log_error("%s/" HEALTH_FILE_NAME ": %s; until it can be written the changes pile up in " JOURNAL_FILE_NAME,
+			  states->state->path, strerror(-fault));
+	else if (config && states->journal >= 0 && ftruncate(states->journal, 0))
+		log_error("%s/" JOURNAL_FILE_NAME ": %s", states->state->path, strerror(errno));
 	free(text);
 }
 
@@ -147,27 +150,66 @@ static void states_on_saving(uv_timer_t *timer)
 	states_save_verdicts(timer->data);
 }
 
+static void states_save_soon(struct states *states)
+{
+	if (!uv_is_active((uv_handle_t *)&states->saving))
+		uv_timer_start(&states->saving, states_on_saving, SAVE_AFTER, 0);
+}
+
+/* Before answers follow it: whoever starts after us knows what they are of. */
 static void states_on_verdict(void *context, uint32_t member)
 {
 	struct states *states = context;
+	char *line = health_save_change(checks_config(states->checks), member, &checks_member(states->checks, member)->record);
+	ssize_t length = line ? strlen(line) : 0;
 
-	(void)member;
 	states->has_changed = true;
+	if (states->journal >= 0 && (!line || write(states->journal, line, length) != length) && !states->journal_fails) {
+		states->journal_fails = true;
+		log_error("%s/" JOURNAL_FILE_NAME ": %s; if this process is killed now, the last states of members are lost",
+			  states->state->path, line ? strerror(errno) : "no memory");
+	}
+	free(line);
+}
+
+/* What nobody has saved is known again when every check has told. */
+static void states_end_round(struct states *states)
+{
+	if (states->has_round || !checks_have_begun(states->checks))
+		return;
+	states->has_round = true;
+	states->has_changed |= states->is_behind;
+	states->is_behind = false;
+	states_save_soon(states);
 }
 
 static void states_on_settled(void *context)
 {
 	struct states *states = context;
 
+	states_end_round(states);
 	if (!states->has_changed)
 		return;
 	states->has_changed = false;
 	states->changed(states->context);
-	if (!uv_is_active((uv_handle_t *)&states->saving))
-		uv_timer_start(&states->saving, states_on_saving, SAVE_AFTER, 0);
+	states_save_soon(states);
 }
 
-/* Nothing that is spoilt here is worth being down for: the first result of each check decides again. */
+static void states_read_journal(struct states *states)
+{
+	uint8_t *octets;
+	size_t length;
+
+	if (!state_read(states->state, JOURNAL_FILE_NAME, HEALTH_OCTETS_MAX, &octets, &length)) {
+		states->is_saved |= health_saved_add(&states->saved, (const char *)octets, length) > 0;
+		free(octets);
+	}
+	states->journal = state_append(states->state, JOURNAL_FILE_NAME, 0640);
+	if (states->journal < 0)
+		log_error("%s/" JOURNAL_FILE_NAME ": %s", states->state->path, strerror(-states->journal));
+}
+
+/* Nothing that is spoilt here is worth being down for: the first result of each check decides. */
 static int states_read_verdicts(struct states *states, struct faults *faults)
 {
 	char path[PATH_MAX];
@@ -177,11 +219,12 @@ static int states_read_verdicts(struct states *states, struct faults *faults)
 
 	snprintf(path, sizeof(path), "%s/" HEALTH_FILE_NAME, states->state->path);
 	fault = state_read(states->state, HEALTH_FILE_NAME, HEALTH_OCTETS_MAX, &octets, &length);
-	if (fault == -ENOENT)
-		return 0;
 	if (!fault) {
 		fault = health_saved_parse(&states->saved, path, octets, length, faults);
 		free(octets);
+		states->is_saved |= !fault;
+	} else if (fault == -ENOENT) {
+		fault = 0;
 	} else {
 		log_error("%s: %s", path, strerror(-fault));
 	}
@@ -189,6 +232,7 @@ static int states_read_verdicts(struct states *states, struct faults *faults)
 		return fault;
 	if (fault)
 		log_warning("states of members are found anew: until its first check each counts as up");
+	states_read_journal(states);
 	return 0;
 }
 
@@ -235,6 +279,7 @@ int states_load(struct states *states, const struct config *config)
 	pthread_mutex_lock(&states->lock);
 	fault = checks_load(states->checks, config, &states->saved);
 	pthread_mutex_unlock(&states->lock);
+	states->has_round = false;
 	if (fault)
 		log_error("checks of the new configuration: %s; those before go on", strerror(-fault));
 	states_pause(states);
@@ -304,7 +349,7 @@ int states_init(struct states *states, const struct state *state, struct faults 
 	size_t length;
 	int fault;
 
-	*states = (struct states){.state = state};
+	*states = (struct states){.state = state, .journal = -1};
 	pthread_mutex_init(&states->lock, NULL);
 	snprintf(path, sizeof(path), "%s/" FILE_NAME, state->path);
 	fault = state_read(state, FILE_NAME, FILE_OCTETS_MAX, &octets, &length);
@@ -324,4 +369,6 @@ void states_free(struct states *states)
 	states_forget(states);
 	admin_free(&states->admin);
 	health_saved_free(&states->saved);
+	if (states->state && states->journal >= 0)
+		close(states->journal);
 }

@@ -5,7 +5,7 @@
  *
  * The settings are in admin.json in the state directory, read before the first answers are published or taken over, and
  * saved before a change is acknowledged. A file that cannot be read keeps the controller from starting. The verdicts of checks
- * are in health.json, saved a moment after they change; if that cannot be read, they are found anew.
+ * are in health.json and health.journal, before answers follow them; if those cannot be read, they are found anew.
  *
  * The loop's thread changes them, and may read them without the lock; other threads call what says so. Whoever holds the
  * publisher's lock may take this one, not the other way round.
@@ -39,11 +39,15 @@ struct states {
 	struct admin admin;
 	struct states_overlay overlays[2];	/* of the live configuration and one to come, as they are asked for */
 	unsigned int oldest;			/* of these */
-	bool is_saved;		/* there is an admin.json, maybe without settings; since the start, or since the first change */
+	bool is_saved;		/* settings or verdicts were, maybe none; since the start, or since the first change */
+	bool is_behind;		/* answers may be of other states, until every check has told */
 	/* verdicts; null before states_watch() */
 	struct checks *checks;
 	struct health_saved saved;		/* of the process before */
 	uv_timer_t saving;
+	int journal;				/* verdicts since health.json was written; -1: there is none */
+	bool journal_fails;			/* and that was said */
+	bool has_round;				/* every check has told, since the configuration was loaded */
 	bool has_changed;			/* verdicts have, and answers have not followed */
 	void (*changed)(void *context);
 	void *context;

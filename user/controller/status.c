@@ -2,15 +2,12 @@
 /* GET status: what is live, what it fills, and whether this host should attract traffic. */
 #include "user/controller/api.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <linux/if_link.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "user/common/readiness.h"
 #include "user/common/version.h"
 
 /* -- is somebody listening for what the driver passes up? -- */
@@ -67,46 +64,6 @@ static json_t *status_addresses(const struct controller *controller)
 	return list;
 }
 
-/* -- the driver -- */
-
-static const char *status_mode(int ifindex)
-{
-	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-
-	if (bpf_xdp_query(ifindex, 0, &query))
-		return "unknown";
-	switch (query.attach_mode) {
-	case XDP_ATTACHED_DRV: return "native";
-	case XDP_ATTACHED_SKB: return "generic";
-	case XDP_ATTACHED_HW: return "offloaded";
-	case XDP_ATTACHED_MULTI: return "several";
-	default: return "none";
-	}
-}
-
-/* The loader registers an interface when it attaches; a program may still have been taken off by somebody else. */
-static json_t *status_interfaces(const struct controller *controller, size_t *attached)
-{
-	int map = controller->tables.fd[TABLE_interfaces];
-	uint32_t ifindex, *last = NULL, previous;
-	json_t *list = json_array();
-	char name[IF_NAMESIZE];
-	const char *mode;
-
-	*attached = 0;
-	while (!bpf_map_get_next_key(map, last, &ifindex)) {
-		previous = ifindex;
-		last = &previous;
-		mode = if_indextoname(ifindex, name) ? status_mode(ifindex) : "gone";
-		if (!strcmp(mode, "gone"))
-			snprintf(name, sizeof(name), "%u", ifindex);
-		*attached += strcmp(mode, "gone") && strcmp(mode, "none");
-		json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "interface", name, "ifindex", (json_int_t)ifindex,
-						      "mode", mode));
-	}
-	return list;
-}
-
 static json_t *status_tables(const struct controller *controller)
 {
 	static const enum table shown[] = {
@@ -122,20 +79,6 @@ static json_t *status_tables(const struct controller *controller)
 	return list;
 }
 
-static json_t *status_missing(const struct controller *controller, uint32_t generation, size_t attached)
-{
-	json_t *list = json_array();
-
-	if (!tables_are_pinned(&controller->tables, controller->pins))
-		json_array_append_new(list, json_sprintf("%s: %s", controller->pins, CONTROLLER_TABLES_GONE));
-	if (!generation)
-		json_array_append_new(list, json_string("no configuration has been published; `ecsctl push FILE`"));
-	if (!attached)
-		json_array_append_new(list, json_string("the program is attached to no interface; "
-							"`ecsdns-loader attach IFACE`"));
-	return list;
-}
-
 /* What verdicts have made of the answers since the start. */
 static json_t *status_reactions(const struct controller *controller)
 {
@@ -146,14 +89,14 @@ static json_t *status_reactions(const struct controller *controller)
 			 "grace_periods", (json_int_t)reactions.graces, "answers_behind", (json_int_t)reactions.missing);
 }
 
-json_t *status_json(const struct controller *controller)
+json_t *status_json(const struct controller *controller, uint32_t age_max)
 {
 	uint32_t generation = publisher_generation(&controller->publisher);
 	const struct generation *live = controller->live && controller->live->number == generation ? controller->live : NULL;
 	size_t attached;
-	json_t *interfaces = status_interfaces(controller, &attached);
-	json_t *missing = status_missing(controller, generation, attached);
-	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:o, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+	json_t *interfaces = readiness_interfaces(&controller->tables, &attached);
+	json_t *missing = readiness_missing(&controller->tables, controller->pins, attached, age_max);
+	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:o, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", ECSDNS_VERSION, "abi", ECSDNS_ABI_VERSION, "pins", controller->pins,
 		"state", controller->state_path, "started", (json_int_t)controller->started,
 		"settings", health_settings(controller),
@@ -161,6 +104,7 @@ json_t *status_json(const struct controller *controller)
 		"ready", !json_array_size(missing), "doing", publisher_phase(&controller->publisher),
 		"summary", live ? generation_summary(live) : json_null(),
 		"tables", status_tables(controller), "interfaces", interfaces, "reactions", status_reactions(controller),
+		"health", readiness_health(&controller->tables),
 		"addresses", status_addresses(controller), "not_ready", missing);
 
 	return status;

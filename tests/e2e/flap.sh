@@ -103,7 +103,7 @@ takes_over_what_flapped()
 	before=$(answers)
 	"$lab" start
 	load_wait_ready
-	contains "a start takes over what health made" "$(<"$run/controller.log")" "50 answers are of other states of health"
+	contains "a start takes over what health made" "$(<"$run/controller.log")" "50 answers are of states of health that nobody has saved"
 	same "and no answer changes" "$before" "$(answers)"
 	check "a push" "$lab" server ecsctl push "$scratch/flap.yaml"
 	same "all members are up again" 64 "$(for _ in {1..200}; do answers; done | tr ' ' '\n' | sort -u | grep -c 192.0.2)"

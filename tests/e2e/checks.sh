@@ -89,6 +89,7 @@ nginx_start()
 		$(https_server 198.18.2.5 future)
 		$(https_server 198.18.2.6 expired)
 		$(https_server 198.18.2.6 valid www.example.com)
+		$(https_server 0.0.0.0 valid)
 	}
 	END
 	nginx -c "$scratch/nginx.conf" -p "$scratch" >>"$scratch/nginx.log" 2>&1 &
@@ -494,11 +495,11 @@ graces()
 
 # -- load --
 
-# NAME SECONDS CHECK [OPTIONS-OF-SERVER]: ten thousand members, each with an address of its own
+# NAME SECONDS CHECK [OPTIONS-OF-SERVER]: ten thousand members, each with an address of its own; every 5 s, if not said
 load()
 {
 	local name=$1 seconds=$2
-	checks="  many: {interval: 5s, timeout: 2s, $3}"$'\n'
+	checks="  many: {timeout: 2s, $3}"$'\n'
 
 	pools="$(seq 0 9999 | awk '{ if ($1 % 100 == 0) printf "  p%d:\n    check: many\n    members:\n", $1
 		printf "    - {name: m%d, address: 198.19.%d.%d}\n", $1, $1 / 250, $1 % 250 + 1 }')"$'\n'
@@ -542,6 +543,10 @@ other_loads()
 	load "10,000 HTTP checks every 5 s" 12 "type: http, body: well"
 	load_judge http 20000
 	same "http: every one succeeded" "$(figure ended)" "$(figure ok)"
+	load "10,000 HTTPS checks every 20 s" 25 "type: https, host: www.example.com, ca_file: $scratch/ca.pem, interval: 20s" \
+		", health: {max_running: 100}"
+	load_judge https 10000
+	same "https: every one succeeded" "$(figure ended)" "$(figure ok)"
 	load "10,000 DNS checks of which none is answered" 12 "type: dns, port: 1999, query: a.example"
 	load_judge dns 19000
 	load "10,000 checks, at most 200 at once, that all time out" 8 "type: dns, port: 1998, query: a.example" \

@@ -147,27 +147,27 @@ demo: packages
 	@$(MAKE) --no-print-directory -s $(JOBS) all $(BUILD)/pass.bpf.o
 	@tests/demo.sh
 
-# In the order of what they lean on. Every one prints TAP; tests/run.sh counts and shows what failed.
+# In the order of what they lean on, two at once. Every one prints TAP; tests/run.sh counts and shows what failed.
 E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh tests/e2e/semantics.sh tests/e2e/zones.sh \
 	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh tests/e2e/agreement.sh \
 	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
-	tests/e2e/life.sh tests/e2e/checks.sh tests/e2e/health.sh tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/admin.sh \
-	tests/e2e/capacity.sh tests/fuzz/run.sh \
+	tests/e2e/life.sh tests/e2e/checks.sh tests/e2e/health.sh tests/e2e/admin.sh tests/fuzz/run.sh \
 	tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
-# These run plain, too: their figures of memory and time mean nothing under sanitizers.
-CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(BUILD)/test_topology $(BUILD)/test_follow $(E2E)
+CHECKS := tests/lint.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
+# These measure times or rates. The unit tests among them run plain, too: their figures mean nothing under sanitizers.
+ALONE := $(BUILD)/test_topology $(BUILD)/test_follow tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/capacity.sh
 
 check: test-packages
 	@echo "building"
 	@$(MAKE) --no-print-directory -s $(JOBS) all tests-programs
 	@$(MAKE) --no-print-directory -s $(JOBS) SANITIZE=1 all unit
-	@tests/run.sh $(CHECKS)
+	@tests/run.sh -j 2 $(CHECKS) --alone $(ALONE)
 
 check-long: test-packages
 	@echo "building"
 	@$(MAKE) --no-print-directory -s $(JOBS) all tests-programs
 	@$(MAKE) --no-print-directory -s $(JOBS) SANITIZE=1 all unit
-	@ECSDNS_LONG=1 ECSDNS_PROPERTY=50000 TEST_TIMEOUT=3600 tests/run.sh $(CHECKS)
+	@ECSDNS_LONG=1 ECSDNS_PROPERTY=50000 TEST_TIMEOUT=3600 tests/run.sh -j 2 $(CHECKS) --alone $(ALONE)
 
 .PHONY: unit tests-programs
 unit: $(UNIT:%=$(OBJ)/%) $(OBJ)/checks-run

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# usage: tests/run.sh TEST...
+# usage: tests/run.sh [-j COUNT] TEST... [--alone TEST...]
 #
-# Runs test programs that print TAP, one after the other, with a line for each and the whole output of those that
-# failed. Everything they print is kept in build/logs/. Last line: "N passed, N failed, N skipped".
+# Runs test programs that print TAP, COUNT at once, then those that measure one after the other; with a line for each and
+# the whole output of those that failed. Everything they print is kept in build/logs/. Last line: "N passed, N failed, N skipped".
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -23,11 +23,14 @@ name_of()
 
 run_one()
 {
-	local test=$1 name log status ok not_ok skips started=$SECONDS
+	local test=$1 name log status ok not_ok skips started
+	started=$(date +%s)
 
 	name=$(name_of "$test")
 	log=$logs/$name.log
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" "$test" >"$log" 2>&1 </dev/null
+	CMOCKA_MESSAGE_OUTPUT=TAP timeout "${TEST_TIMEOUT:-600}" "$test" >"$log" 2>&1 </dev/null &
+	trap 'kill $!; wait; exit 1' TERM	# it has a process group of its own
+	wait $!
 	status=$?
 	skips=$(grep -cE '^(not )?ok .*# SKIP' "$log")	# cmocka says "not ok" to a skipped one
 	ok=$(grep -E '^ok ' "$log" | grep -vc '# SKIP')
@@ -36,16 +39,55 @@ run_one()
 		not_ok=$((not_ok + 1))
 		echo "not ok - $test ended with status $status" >>"$log"
 	fi
-	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
-	printf '%-28s %5d passed %3d failed %3d skipped %4d s\n' "$name" "$ok" "$not_ok" "$skips" \
-		$((SECONDS - started))
+	echo "$ok $not_ok $skips" >"$logs/$name.counts"
+	report "$(($(date +%s) - started))" >"$logs/$name.report"
+	cat "$logs/$name.report"	# in one piece, whatever runs beside it
+}
+
+# SECONDS: of the test that run_one() is about
+report()
+{
+	printf '%-28s %5d passed %3d failed %3d skipped %4d s\n' "$name" "$ok" "$not_ok" "$skips" "$1"
 	grep -E '^(not )?ok .*# SKIP|^# !' "$log" | sed 's/^/    /'
 	[ "$not_ok" -eq 0 ] || { echo "    --- the whole of $log:"; tail -n 200 "$log" | sed 's/^/    /'; }
 }
 
-mkdir -p "$logs"
-for test in "$@"; do
-	run_one "$test"
+count_up()
+{
+	local ok not_ok skips
+
+	for test in "$@"; do
+		read -r ok not_ok skips <"$logs/$(name_of "$test").counts" || ok=0 not_ok=1 skips=0
+		passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
+	done
+}
+
+at_once=1 together=() alone=()
+if [ "${1-}" = -j ]; then
+	at_once=$2
+	shift 2
+fi
+while [ $# -gt 0 ] && [ "$1" != --alone ]; do
+	together+=("$1")
+	shift
 done
+[ $# -eq 0 ] || shift
+alone=("$@")
+
+mkdir -p "$logs"
+trap 'kill $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM	# each test cleans up behind itself
+rm -f "$logs"/*.counts "$logs"/*.report
+for test in "${together[@]}"; do
+	while [ "$(jobs -pr | wc -l)" -ge "$at_once" ]; do
+		wait -n
+	done
+	run_one "$test" &
+done
+wait
+for test in "${alone[@]}"; do
+	run_one "$test" &
+	wait
+done
+count_up "${together[@]}" "${alone[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

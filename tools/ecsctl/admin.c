@@ -80,6 +80,7 @@ const struct verb verb_enable = {
 	.name = "enable", .arguments = "[--reason TEXT] OBJECT",
 	.summary = "let checks decide again: remove its setting",
 	.details = "\nOBJECT is a pool, a member or a region, also one that the live configuration does not have any more:\n"
-		   "`ecsctl health` lists the settings. Settings of what is in it, or what it is in, stay.\n",
+		   "`ecsctl health` lists the settings. Settings of what is in it, or what it is in, stay.\n\n"
+		   "  --reason TEXT  what the controller's log says beside it\n",
 	.run = admin_run,
 };

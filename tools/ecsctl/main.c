@@ -38,6 +38,8 @@ static void usage(FILE *to)
 	fprintf(to, "\n`ecsctl VERB --help` says more. Options of all verbs:\n"
 		"  --json         print JSON\n"
 		"  --socket PATH  the controller's socket (environment: ECSDNS_SOCKET; default: " SOCKET_DEFAULT ")\n"
+		"  --help\n\nIn place of a verb:\n"
+		"  --version\n"
 		"\nExit status: 0 done, 1 refused or not so, 2 wrong usage.\n");
 }
 

@@ -153,7 +153,7 @@ E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferr
 	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
 	tests/e2e/life.sh tests/e2e/checks.sh tests/e2e/health.sh tests/e2e/admin.sh tests/fuzz/run.sh \
 	tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
-CHECKS := tests/lint.sh tests/man.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
+CHECKS := tests/lint.sh tests/man.sh tests/docs.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
 # These measure times or rates. The unit tests among them run plain, too: their figures mean nothing under sanitizers.
 ALONE := $(BUILD)/test_topology $(BUILD)/test_follow tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/capacity.sh
 

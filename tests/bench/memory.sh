@@ -58,7 +58,8 @@ push()
 		used=$(tests/lab.sh server ecsctl --json status | jq --arg t "$table" '.tables[] | select(.table == $t) | .used')
 		before=${was[$table]} after=$(octets "$table")
 		awk -v t="$table" -v n="$used" -v grown=$((after - before)) -v all="$after" 'BEGIN {
-			printf "  %-12s %9d entries, %7.1f MB, of which these entries are %d octets each\n", t, n, all / 1e6, n ? grown / n : 0 }'
+			printf "  %-12s %9d entries, %7.1f MB", t, n, all / 1e6
+			print n && grown ? sprintf(", %d octets for each that is new", grown / n) : ", whatever it holds" }'
 	done
 	printf '  the push took %d s; the kernel took %d MB more, the controller has %d MB, and had %d at most\n' \
 		$(($(date +%s) - began)) $(($(kernel) - held)) "$(controller VmRSS)" "$(controller VmHWM)"

@@ -124,7 +124,8 @@ def trials(key, words):
         return [(least, True), (most, True), (most + 1, False)] + ([(least - 1, False)] if least else [])
     if time:
         least, most = milliseconds(time[1]), milliseconds(time[2])
-        return [(f"{least}ms", True), (f"{most}ms", True), (f"{least - 1}ms", False), (f"{most + 1}ms", False)]
+        return ([(f"{least}ms", True), (f"{most}ms", True), (f"{most + 1}ms", False)] +
+                ([(f"{least - 1}ms", False)] if least else []))
     if text:
         return [("a" * int(text[1]), True), ("a" * (int(text[1]) + 1), False)]
     if items and key in ITEMS:

@@ -17,7 +17,7 @@ configuration=docs/man/ecsdns.yaml.5
 sound()
 {
 	mandoc -T lint -W warning "$1" 2>&1
-	{ groff -mdoc -Tutf8 -ww "$1" >/dev/null; } 2>&1
+	{ groff -mandoc -Tutf8 -ww "$1" >/dev/null; } 2>&1
 }
 
 # Every page of ours that is referred to is there.

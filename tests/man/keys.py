@@ -100,8 +100,9 @@ def types(path):
     differ("types of checks", names, {context.removeprefix(TYPE) for context in pages if context.startswith(TYPE)})
     all_keys = known("a check")
     for name in names:
-        taken = {key for key in all_keys
-                 if f"a check of type {name} has no `{key}`" not in check(with_key(TYPE + name, key, "1"))[1]}
+        # All keys at once: those that do not fit are told first, and fewer than the errors that are shown.
+        said = check(SERVER + f"checks: {{c: {{type: {name}, {', '.join(f'{key}: 1' for key in all_keys - {'type'})}}}}}\n")[1]
+        taken = all_keys - set(re.findall(rf"a check of type {name} has no `(\w+)`", said))
         mine = set(pages["a check"]) | set(pages.get(TYPE + name, {}))
         if name == "https":
             mine |= set(pages[TYPE + "http"])

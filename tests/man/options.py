@@ -11,7 +11,7 @@ import sys
 
 import page
 
-OPTION = r"--[a-z][a-z0-9-]*"
+OPTION = r"(?<![\w-])--?[a-z][a-z0-9-]*"
 
 
 def help_of(*command):
@@ -77,7 +77,7 @@ def verbs_paged(path):
 def main(path, program):
     name = program.rpartition("/")[2]
     text = help_of(program)
-    marked = page.marked(path, "options of:", r"\.It Fl (-[a-z0-9-]+)")
+    marked = page.marked(path, "options of:", r"\.It Fl (-?[a-z][a-z0-9-]*)")
     verbs = verbs_of(text)
     differ(name, verbs, verbs_paged(path))
     compare(name, options_of(text), marked.pop(name, {}))

@@ -148,11 +148,31 @@ demo: packages
 	@tests/demo.sh
 
 # In the order of what they lean on, two at once. Every one prints TAP; tests/run.sh counts and shows what failed.
-E2E := tests/e2e/answers.sh tests/vectors/run.sh tests/e2e/tcp.sh tests/e2e/ferret.sh tests/e2e/semantics.sh tests/e2e/zones.sh \
-	tests/e2e/resolvers.sh tests/e2e/oracle.sh tests/e2e/subnet.sh tests/e2e/soak.sh tests/e2e/agreement.sh tests/e2e/anycast.sh \
-	tests/e2e/compliance.sh tests/e2e/mutants.sh tests/e2e/loader.sh tests/e2e/ecsctl.sh tests/e2e/push.sh \
-	tests/e2e/life.sh tests/e2e/checks.sh tests/e2e/health.sh tests/e2e/admin.sh tests/fuzz/run.sh \
-	tests/e2e/kernel61.sh tests/kernel61/test_vm.sh
+E2E := \
+	tests/e2e/answers.sh \
+	tests/vectors/run.sh \
+	tests/e2e/tcp.sh \
+	tests/e2e/ferret.sh \
+	tests/e2e/semantics.sh \
+	tests/e2e/zones.sh \
+	tests/e2e/resolvers.sh \
+	tests/e2e/oracle.sh \
+	tests/e2e/subnet.sh \
+	tests/e2e/soak.sh \
+	tests/e2e/agreement.sh \
+	tests/e2e/anycast.sh \
+	tests/e2e/compliance.sh \
+	tests/e2e/mutants.sh \
+	tests/e2e/loader.sh \
+	tests/e2e/ecsctl.sh \
+	tests/e2e/push.sh \
+	tests/e2e/life.sh \
+	tests/e2e/checks.sh \
+	tests/e2e/health.sh \
+	tests/e2e/admin.sh \
+	tests/fuzz/run.sh \
+	tests/e2e/kernel61.sh \
+	tests/kernel61/test_vm.sh
 CHECKS := tests/lint.sh tests/man.sh tests/docs.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
 # These measure times or rates. The unit tests among them run plain, too: their figures mean nothing under sanitizers.
 ALONE := $(BUILD)/test_topology $(BUILD)/test_follow tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/capacity.sh

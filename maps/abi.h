@@ -65,7 +65,10 @@ enum service_type { SERVICE_A, SERVICE_AAAA, SERVICE_CNAME, SERVICE_TYPES };
 enum service_common { SERVICE_NODATA, SERVICE_ANY, SERVICE_SOA, SERVICE_NS, SERVICE_COMMON };
 
 #define SERVICE_ECS 0x1		/* client subnet is used for this name; otherwise echo/0 */
-#define SERVICE_STATIC 0x2	/* zone data stands beside it: types it lacks are the fallback's */
+#define SERVICE_STATIC 0x2	/* zone data stands beside it: types it lacks are the fallback's, but for these, which the zone lacks, too */
+#define SERVICE_LACKS_A 0x4
+#define SERVICE_LACKS_AAAA 0x8
+#define SERVICE_LACKS_HTTPS 0x10	/* browsers ask for it beside A and AAAA */
 struct service {
 	__u32 id;		/* stable over pushes: key of service_hits and service_names */
 	__u32 index;		/* indices[index + service_common], [index + SERVICE_COMMON + region * SERVICE_TYPES + type] */

@@ -179,6 +179,15 @@ PIECE int select_type(const struct service *service, __u16 type, __u32 *common)
 	return SERVICE_TYPES;
 }
 
+/* Beside zone data: is a type that the service has not, none of the zone's either? Otherwise only the zone knows. */
+PIECE int select_lacks(const struct service *service, __u16 type)
+{
+	__u8 flag = type == TYPE_A ? SERVICE_LACKS_A : type == TYPE_AAAA ? SERVICE_LACKS_AAAA :
+		    type == TYPE_HTTPS ? SERVICE_LACKS_HTTPS : 0;
+
+	return service->flags & flag;
+}
+
 /*
  * A region's block may hold half of the clients there are. Where a service has pools that hash, its blocks are cut down to
  * the size that shall be spread: answers then differ within the region, and the scope has to say so.
@@ -220,6 +229,9 @@ PIECE int select_answer(const struct message *message, const struct query *query
 		if (selection->client == CLIENT_ECS)
 			selection->scope = selection->block;
 		index = selection->service.index + SERVICE_COMMON + selection->region * SERVICE_TYPES + kind;
+	} else if (selection->service.flags & SERVICE_STATIC && common == SERVICE_NODATA &&
+		   !select_lacks(&selection->service, query->type)) {
+		return REASON_STATIC;
 	}
 	selection->answer = lookup_index(lookup, index);
 	if (selection->answer == ANSWER_NONE)

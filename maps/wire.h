@@ -49,6 +49,7 @@
 #define TYPE_HINFO 13
 #define TYPE_AAAA 28
 #define TYPE_OPT 41
+#define TYPE_HTTPS 65
 #define TYPE_ANY 255
 /* RFC 6895 3.1: 128 to 255 are meta and query types */
 #define TYPE_META_FIRST 128

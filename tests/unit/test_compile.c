@@ -355,8 +355,9 @@ static void test_beside_data(void **state)
 	fixture_compile(&f, NULL);
 	for (int i = 0; i < 2; i++) {
 		service = &f.compiled->services[i].value;
-		assert_int_equal(service->flags, SERVICE_ECS | SERVICE_STATIC);
-		assert_int_equal(f.compiled->indices[service->index + SERVICE_NODATA], ANSWER_NONE);
+		assert_int_equal(service->flags, SERVICE_ECS | SERVICE_STATIC | SERVICE_LACKS_A | SERVICE_LACKS_AAAA |
+				 SERVICE_LACKS_HTTPS);
+		assert_int_equal(common_of(&f, i, SERVICE_NODATA)->count, 0);
 		assert_int_equal(f.compiled->indices[service->index + SERVICE_SOA], ANSWER_NONE);
 		assert_int_equal(f.compiled->indices[service->index + SERVICE_NS], ANSWER_NONE);
 		assert_int_equal(common_of(&f, i, SERVICE_ANY)->count, 1);

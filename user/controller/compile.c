@@ -297,7 +297,7 @@ static int compile_service(struct compiler *compiler, uint32_t number, uint32_t 
 	origin_find(&origin, compiler->config, compiler->zones, from, to->value.types, compiler->faults);
 	if (compiler->faults->errors > errors)
 		return 0;
-	to->value.flags = (from->ecs ? SERVICE_ECS : 0) | (origin.beside_data ? SERVICE_STATIC : 0);
+	to->value.flags = (from->ecs ? SERVICE_ECS : 0) | (origin.beside_data ? SERVICE_STATIC | origin.lacks : 0);
 	fault = ids_number(&compiler->ids->services, to->text, &to->value.id);
 	if (fault == -ENOSPC)
 		faults_error(compiler->faults, &from->place,
@@ -315,8 +315,8 @@ static int compile_service(struct compiler *compiler, uint32_t number, uint32_t 
 }
 
 /*
- * Answers that are the same for everyone. Beside zone data only ANY: which other types exist at the name, the
- * fallback knows. service->nodata is for regions that serve nothing; it exists where that can be.
+ * Answers that are the same for everyone. Beside zone data not SOA and NS, which may be the zone's, and NODATA only for
+ * what service.flags say that it lacks. service->nodata is for regions that serve nothing; it exists where that can be.
  */
 static int compile_common(struct compiler *compiler, const struct origin *origin, struct compiled_service *service)
 {
@@ -327,7 +327,7 @@ static int compile_common(struct compiler *compiler, const struct origin *origin
 
 	for (int common = 0; common < SERVICE_COMMON && !fault; common++) {
 		number = ANSWER_NONE;
-		if (common == SERVICE_ANY || !origin->beside_data)
+		if (common == SERVICE_NODATA || common == SERVICE_ANY || !origin->beside_data)
 			fault = answers_number(&compiler->answers, &answers[common], &number);
 		index_set(compiler, service->value.index + common, number, CONFIG_NONE, COMPILED_COMMON);
 	}

@@ -81,6 +81,12 @@ static void zone_check_name(const struct zone *zone, const struct config_service
 		     service->name.text, rrset->file, rrset->line);
 }
 
+static uint8_t zone_lacks(const struct zone_node *node)
+{
+	return (zone_node_rrset(node, TYPE_A) ? 0 : SERVICE_LACKS_A) | (zone_node_rrset(node, TYPE_AAAA) ? 0 : SERVICE_LACKS_AAAA) |
+	       (zone_node_rrset(node, TYPE_HTTPS) ? 0 : SERVICE_LACKS_HTTPS);
+}
+
 static void zone_origin(struct origin *origin, const struct zone *zone, const struct config_service *service,
 			uint8_t types, bool any_cname, struct faults *faults)
 {
@@ -98,6 +104,8 @@ static void zone_origin(struct origin *origin, const struct zone *zone, const st
 		data_check(node, service, types, any_cname, faults);
 	origin->zone = zone;
 	origin->beside_data = node && node->rrset_count;
+	if (origin->beside_data)
+		origin->lacks = zone_lacks(node);
 	origin->apex_offset = service->name.length - apex->name_length;
 	origin->apex_root = apex->name_length == 1;
 	origin->soa = (struct answer_rdata){soa->records[0].octets, soa->records[0].length};

@@ -17,6 +17,7 @@
 struct origin {
 	const struct zone *zone;	/* null: outside every zone */
 	bool beside_data;		/* the zone has records at the service's name */
+	uint8_t lacks;			/* SERVICE_LACKS_*: but none of these types */
 	uint16_t apex_offset;		/* where the apex begins in the service's name */
 	bool apex_root;
 	uint32_t negative_ttl;		/* RFC 2308 5: the lesser of the SOA's TTL and MINIMUM */

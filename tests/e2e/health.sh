@@ -208,10 +208,12 @@ restarts()
 		becomes "SIG$signal: a member is down" "198.18.4.2 198.18.4.3"
 		load_stop_controller $signal
 		same "SIG$signal: without a controller the answers stay" "198.18.4.2 198.18.4.3" "$(answers)"
+		printf '{"pool": "to' >>"$state/health.journal"
 		touch "$scratch/steady"
 		$lab client tests/e2e/steady.py 198.18.0.1 www.example.com 192.0.2.0/24 "$scratch/steady" >"$scratch/seen" &
 		steady=$!
 		$lab start >/dev/null
+		check "SIG$signal: half a line at the journal's end is left to itself" test -z "$(tail -c 1 "$state/health.journal")"
 		load_wait_ready
 		check "SIG$signal: it checks again" await 100 is_known down "status 503" 198.18.4.1
 		rm "$scratch/steady"

@@ -149,7 +149,7 @@ int state_write(const struct state *state, const char *name, const void *octets,
 
 int state_append(const struct state *state, const char *name, unsigned int mode)
 {
-	int file = openat(state->directory, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, mode);
+	int file = openat(state->directory, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
 
 	return file < 0 ? -errno : file;
 }

@@ -15,6 +15,7 @@
 #define HEALTH_OCTETS_MAX (256UL << 20)
 #define JOURNAL_FILE_NAME "health.journal"
 #define SAVE_AFTER 1000		/* milliseconds: so long the journal has the changes */
+#define SAVE_AGAIN 10000	/* when that failed: a disk that was full may have room by then */
 #define FILE_OCTETS_MAX (32UL << 20)	/* several times ADMIN_SETTINGS_MAX of the longest */
 
 /* What checks say, of members of any configuration, with the lock held; those that nobody checks are up. */
@@ -131,23 +132,34 @@ void states_view_free(struct states_view *view)
 
 /* -- verdicts -- */
 
-static void states_save_verdicts(struct states *states)
+static int states_save_verdicts(struct states *states)
 {
 	const struct config *config = checks_config(states->checks);
 	char *text = config ? health_save_text(config, checks_member(states->checks, 0)) : NULL;
 	int fault = text ? state_write(states->state, HEALTH_FILE_NAME, text, strlen(text), 0640) : -ENOMEM;
 
-	if (config && fault)
+	if (config && fault && !states->save_fails)
 		log_error("%s/" HEALTH_FILE_NAME ": %s; until it can be written the changes pile up in " JOURNAL_FILE_NAME,
 			  states->state->path, strerror(-fault));
-	else if (config && states->journal >= 0 && ftruncate(states->journal, 0))
+	else if (config && !fault && states->journal >= 0 && ftruncate(states->journal, 0))
 		log_error("%s/" JOURNAL_FILE_NAME ": %s", states->state->path, strerror(errno));
 	free(text);
+	return config ? fault : 0;
 }
 
 static void states_on_saving(uv_timer_t *timer)
 {
-	states_save_verdicts(timer->data);
+	struct states *states = timer->data;
+	bool failed = states->save_fails;
+
+	states->save_fails = states_save_verdicts(states);
+	if (states->save_fails) {
+		uv_timer_start(timer, states_on_saving, SAVE_AGAIN, 0);
+		return;
+	}
+	states->journal_fails = false;
+	if (failed)
+		log_notice("%s/" HEALTH_FILE_NAME " is written again", states->state->path);
 }
 
 static void states_save_soon(struct states *states)
@@ -156,19 +168,34 @@ static void states_save_soon(struct states *states)
 		uv_timer_start(&states->saving, states_on_saving, SAVE_AFTER, 0);
 }
 
+/* The whole line or nothing of it: the next one shall begin a line. 0 or -errno. */
+static int journal_write(const struct states *states, const char *line)
+{
+	ssize_t length = strlen(line), wrote = write(states->journal, line, length);
+
+	if (wrote == length)
+		return 0;
+	if (wrote < 0)
+		return -errno;
+	return ftruncate(states->journal, lseek(states->journal, 0, SEEK_END) - wrote) ? -errno : -ENOSPC;
+}
+
 /* Before answers follow it: whoever starts after us knows what they are of. */
 static void states_on_verdict(void *context, uint32_t member)
 {
 	struct states *states = context;
-	char *line = health_save_change(checks_config(states->checks), member, &checks_member(states->checks, member)->record);
-	ssize_t length = line ? strlen(line) : 0;
+	char *line;
+	int fault;
 
 	states->has_changed = true;
-	if (states->journal >= 0 && (!line || write(states->journal, line, length) != length) && !states->journal_fails) {
-		states->journal_fails = true;
+	if (states->journal < 0)
+		return;
+	line = health_save_change(checks_config(states->checks), member, &checks_member(states->checks, member)->record);
+	fault = line ? journal_write(states, line) : -ENOMEM;
+	if (fault && !states->journal_fails)
 		log_error("%s/" JOURNAL_FILE_NAME ": %s; if this process is killed now, the last states of members are lost",
-			  states->state->path, line ? strerror(errno) : "no memory");
-	}
+			  states->state->path, strerror(-fault));
+	states->journal_fails |= fault != 0;
 	free(line);
 }
 
@@ -199,14 +226,21 @@ static void states_read_journal(struct states *states)
 {
 	uint8_t *octets;
 	size_t length;
+	int fault = state_read(states->state, JOURNAL_FILE_NAME, HEALTH_OCTETS_MAX, &octets, &length);
+	bool is_torn = !fault && length && octets[length - 1] != '\n';
 
-	if (!state_read(states->state, JOURNAL_FILE_NAME, HEALTH_OCTETS_MAX, &octets, &length)) {
+	if (!fault) {
 		states->is_saved |= health_saved_add(&states->saved, (const char *)octets, length) > 0;
 		free(octets);
+	} else if (fault != -ENOENT) {
+		log_error("%s/" JOURNAL_FILE_NAME ": %s; the last states of members are found anew", states->state->path,
+			  strerror(-fault));
 	}
 	states->journal = state_append(states->state, JOURNAL_FILE_NAME, 0640);
 	if (states->journal < 0)
 		log_error("%s/" JOURNAL_FILE_NAME ": %s", states->state->path, strerror(-states->journal));
+	else if (is_torn && (fault = journal_write(states, "\n")))
+		log_error("%s/" JOURNAL_FILE_NAME ": %s", states->state->path, strerror(-fault));
 }
 
 /* Nothing that is spoilt here is worth being down for: the first result of each check decides. */

@@ -46,7 +46,7 @@ struct states {
 	struct health_saved saved;		/* of the process before */
 	uv_timer_t saving;
 	int journal;				/* verdicts since health.json was written; -1: there is none */
-	bool journal_fails;			/* and that was said */
+	bool journal_fails, save_fails;		/* and that was said */
 	bool has_round;				/* every check has told, since the configuration was loaded */
 	bool has_changed;			/* verdicts have, and answers have not followed */
 	void (*changed)(void *context);

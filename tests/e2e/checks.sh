@@ -482,12 +482,18 @@ graces()
 	checks+="  at_once: {type: tcp, port: 81, interval: 200ms, fall: 2}"$'\n'
 	pools="  starts: {check: starts, members: [{name: m, address: 198.18.2.1}]}"$'\n'
 	pools+="  at_once: {check: at_once, members: [{name: m, address: 198.18.2.1}]}"$'\n'
+	checks+="  stops: {type: file, path: $scratch/stops, interval: 200ms, fall: 2, grace: 1h}"$'\n'
+	pools+="  stops: {check: stops, members: [{name: m, address: 198.18.2.1}]}"$'\n'
 	config ", health: {hold_when_all_fail: false}" >"$scratch/grace.yaml"
+	touch "$scratch/stops"
+	{ sleep 0.5; rm "$scratch/stops"; } &
 	$sanitized "$scratch/grace.yaml" 1.5 >"$scratch/grace.out" 2>&1
+	wait $!
 	same "without grace the first failure takes a new member down" 1 \
 		"$(awk '/^change .*at_once\/m down/ && $2 < 150' "$scratch/grace.out" | wc -l)"
 	same "in its grace it does not, after it the next one does" 1 \
 		"$(awk '/^change .*starts\/m down connection refused/ && $2 >= 700 && $2 < 1200' "$scratch/grace.out" | wc -l)"
+	contains "which ends with the first success" "$(<"$scratch/grace.out")" "member stops/m down"
 	sed -i 's/port: 81/port: 80/' "$scratch/grace.yaml"
 	$sanitized "$scratch/grace.yaml" 0.4 >"$scratch/grace.out" 2>&1
 	contains "and a success counts at once" "$(<"$scratch/grace.out")" "member starts/m up ok"

@@ -242,6 +242,11 @@ pushes()
 	check "the push is in force" test "$($lab client kdig +noall +answer @198.18.0.1 www.example.com A | awk 'NR == 1 {print $2}')" = 7
 	well 198.18.4.3
 	becomes "and its checks go on" "$all"
+	sed '/address: 198.18.4.1}/d' "$scratch/b.yaml" >"$scratch/c.yaml"
+	check "a push without a member that was down at the last start" ecsctl push "$scratch/c.yaml"
+	same "  is in force" "198.18.4.2 198.18.4.3" "$(answers)"
+	check "and one that brings it back" ecsctl push "$scratch/b.yaml"
+	same "  which is not down again for that" "$all" "$(answers)"
 }
 
 disabled()

@@ -28,7 +28,7 @@ struct entry {
 	uint64_t due;			/* milliseconds of the loop's clock */
 	bool is_first;			/* no check of it has ended */
 	bool is_paused;			/* none is to begin */
-	uint64_t grace_ends;		/* like due; failures before do not count */
+	uint64_t grace_ends;		/* like due; failures before do not count, until there is a success */
 	struct entry *next;		/* in the queue */
 };
 
@@ -302,12 +302,17 @@ static void checks_say_holding(struct checks *checks, bool was_holding)
 		checks->owner.held(checks->owner.context, !was_holding);
 }
 
-/* A member that is still starting up may fail. */
+/* A member that is still starting up may fail; one that has been well is no longer. */
+static bool entry_in_grace(const struct entry *entry)
+{
+	return !entry->checks->round->members[entry->member].has_decided && uv_now(entry->checks->loop) < entry->grace_ends;
+}
+
 static enum health_outcome entry_outcome(const struct entry *entry, const struct check_result *result)
 {
 	enum health_outcome outcome = check_outcome(result);
 
-	return outcome == HEALTH_FAILURE && uv_now(entry->checks->loop) < entry->grace_ends ? HEALTH_UNABLE : outcome;
+	return outcome == HEALTH_FAILURE && entry_in_grace(entry) ? HEALTH_UNABLE : outcome;
 }
 
 static void checks_on_done(void *context, const struct check_result *result)

@@ -43,7 +43,7 @@ struct checks *checks_new(uv_loop_t *loop, const struct checks_owner *owner);
  * Runs these from now on, in place of those before. `config` has to live until the next checks_load() or checks_stop(). A
  * member of the same pool, name and address keeps its verdict and history; if its check asks the same, too, it goes on
  * where it was, else the first result decides. Of others `saved` (may be null) tells, and rise and fall go on from there, or they
- * are unknown, which is up, and the first result decides; but failures within its check's grace do not count.
+ * are unknown, which is up, and the first result decides; but failures within its check's grace do not count before a success.
  * 0, or -ENOMEM: all is as it was.
  */
 int checks_load(struct checks *checks, const struct config *config, const struct health_saved *saved);

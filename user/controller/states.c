@@ -312,6 +312,8 @@ int states_load(struct states *states, const struct config *config)
 
 	pthread_mutex_lock(&states->lock);
 	fault = checks_load(states->checks, config, &states->saved);
+	if (!fault)
+		health_saved_free(&states->saved);	/* of who comes back later it would tell what was long ago */
 	pthread_mutex_unlock(&states->lock);
 	states->has_round = false;
 	if (fault)

@@ -43,7 +43,7 @@ struct states {
 	bool is_behind;		/* answers may be of other states, until every check has told */
 	/* verdicts; null before states_watch() */
 	struct checks *checks;
-	struct health_saved saved;		/* of the process before */
+	struct health_saved saved;		/* of the process before, until they are loaded */
 	uv_timer_t saving;
 	int journal;				/* verdicts since health.json was written; -1: there is none */
 	bool journal_fails, save_fails;		/* and that was said */

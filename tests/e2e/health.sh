@@ -336,6 +336,38 @@ unsaved()
 	$lab start >/dev/null
 	load_wait_ready
 	becomes "whose state was lost: when its checks have told, the answers follow" "$all"
+	spoilt
+}
+
+# The first of many checks is known to fail at once, the last one of all seconds later: until then nobody comes back.
+spoilt()
+{
+	local pid
+
+	{ cat "$scratch/b.yaml"; echo; } | awk '/^  osaka:/ { print "  many: {check: slow, members: ["
+		for (i = 1; i <= 200; i++) print "    {name: m" i ", address: 198.18.5." i "},"
+		print "    ]}" } { print } /^checks:/ { print "  slow: {type: file, path: /dev/null/none, interval: 5s}" }' \
+		>"$scratch/many.yaml"
+	ill 198.18.4.3
+	becomes "a member fails" "198.18.4.1 198.18.4.2"
+	check "a push of many members" ecsctl push "$scratch/many.yaml"
+	load_stop_controller KILL
+	echo '{"version": 1, "members": [' >"$state/health.json"
+	for _ in 1 2; do
+		ill 198.18.4.1
+		$lab start >/dev/null
+		load_wait_ready
+		check "states are spoilt, and a check fails" await 100 is_known down "status 503" 198.18.4.1
+		same "  the answers stay" "198.18.4.1 198.18.4.2" "$(answers)"
+		load_stop_controller TERM
+	done
+	well 198.18.4.1
+	$lab start >/dev/null
+	load_wait_ready
+	await 200 is_known down "status 503" 198.18.4.3
+	becomes "until all have told" "198.18.4.1 198.18.4.2"
+	well 198.18.4.3
+	becomes "and then follow" "$all"
 }
 
 # As if this host's own network had gone: the last states stay.

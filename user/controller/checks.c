@@ -42,6 +42,7 @@ struct round {				/* all that belongs to one configuration */
 	uint8_t *unable;		/* by check in config->checks: said so already */
 	struct entry **heap;		/* the next due first */
 	size_t heap_count;
+	size_t told;			/* of these entries, from the first one on, a check has told */
 	struct words names;		/* health_name() of each member */
 };
 
@@ -654,10 +655,21 @@ const struct checks_figures *checks_figures(struct checks *checks)
 	return figures;
 }
 
-bool checks_have_begun(const struct checks *checks)
+static bool entry_has_told(const struct entry *entry)
 {
-	for (size_t i = 0; checks->round && i < checks->round->entry_count; i++)
-		if (checks->round->entries[i].is_first && !checks->round->entries[i].is_paused)
-			return false;
-	return true;
+	const struct health_member *member = &entry->checks->round->members[entry->member];
+
+	if (entry->is_paused || entry->is_first)
+		return entry->is_paused;
+	return member->has_decided || (!member->has_failed && !entry_in_grace(entry));
+}
+
+/* Asked after every result, so it goes on where it was. */
+bool checks_have_told(struct checks *checks)
+{
+	struct round *round = checks->round;
+
+	while (round && round->told < round->entry_count && entry_has_told(&round->entries[round->told]))
+		round->told++;
+	return !round || round->told == round->entry_count;
 }

@@ -76,7 +76,7 @@ struct checks_figures {
 };
 const struct checks_figures *checks_figures(struct checks *checks);
 
-/* Has a check of every member ended that is not paused? */
-bool checks_have_begun(const struct checks *checks);
+/* Has a check told of every member that is not paused? Failures that do not count, in its grace or while verdicts are held, do not. */
+bool checks_have_told(struct checks *checks);
 
 #endif

@@ -183,10 +183,10 @@ static void push_settle(struct push *push, uint32_t by_health)
 	struct controller *controller = push->controller;
 	struct reaction_counts counts;
 
-	if (!controller->states.is_saved) {
+	if (!states_are_known(&controller->states, push->made->config)) {
 		controller->states.is_behind = true;
 		log_notice("%" PRIu32 " answers are of states of health that nobody has saved; they stay until every check has "
-			   "told once, or a verdict changes", by_health);
+			   "told once, or the next push", by_health);
 		return;
 	}
 	publisher_react(&controller->publisher, &counts);
@@ -411,6 +411,7 @@ static void push_on_done(uv_work_t *work, int status)
 	push_answer(push);
 	if (!push->fault && push->kind != PUSH_DRY) {
 		controller->live = push->made;
+		controller->states.is_behind &= push->kind == PUSH_START;
 		push->made = states_load(&controller->states, controller->live->config) ? NULL : old;
 		controller->ids = push->ids;
 		push->ids = ids;

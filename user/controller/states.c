@@ -132,9 +132,10 @@ void states_view_free(struct states_view *view)
 
 /* -- verdicts -- */
 
+/* Half of them would pass for all, after the next start: those that are behind are not saved. */
 static int states_save_verdicts(struct states *states)
 {
-	const struct config *config = checks_config(states->checks);
+	const struct config *config = states->is_behind ? NULL : checks_config(states->checks);
 	char *text = config ? health_save_text(config, checks_member(states->checks, 0)) : NULL;
 	int fault = text ? state_write(states->state, HEALTH_FILE_NAME, text, strlen(text), 0640) : -ENOMEM;
 
@@ -188,7 +189,7 @@ static void states_on_verdict(void *context, uint32_t member)
 	int fault;
 
 	states->has_changed = true;
-	if (states->journal < 0)
+	if (states->journal < 0 || states->is_behind)
 		return;
 	line = health_save_change(checks_config(states->checks), member, &checks_member(states->checks, member)->record);
 	fault = line ? journal_write(states, line) : -ENOMEM;
@@ -202,7 +203,7 @@ static void states_on_verdict(void *context, uint32_t member)
 /* What nobody has saved is known again when every check has told. */
 static void states_end_round(struct states *states)
 {
-	if (states->has_round || !checks_have_begun(states->checks))
+	if (states->has_round || !checks_have_told(states->checks))
 		return;
 	states->has_round = true;
 	states->has_changed |= states->is_behind;
@@ -215,7 +216,7 @@ static void states_on_settled(void *context)
 	struct states *states = context;
 
 	states_end_round(states);
-	if (!states->has_changed)
+	if (!states->has_changed || states->is_behind)
 		return;
 	states->has_changed = false;
 	states->changed(states->context);
@@ -230,7 +231,7 @@ static void states_read_journal(struct states *states)
 	bool is_torn = !fault && length && octets[length - 1] != '\n';
 
 	if (!fault) {
-		states->is_saved |= health_saved_add(&states->saved, (const char *)octets, length) > 0;
+		health_saved_add(&states->saved, (const char *)octets, length);
 		free(octets);
 	} else if (fault != -ENOENT) {
 		log_error("%s/" JOURNAL_FILE_NAME ": %s; the last states of members are found anew", states->state->path,
@@ -256,7 +257,7 @@ static int states_read_verdicts(struct states *states, struct faults *faults)
 	if (!fault) {
 		fault = health_saved_parse(&states->saved, path, octets, length, faults);
 		free(octets);
-		states->is_saved |= !fault;
+		states->are_verdicts_saved = !fault;
 	} else if (fault == -ENOENT) {
 		fault = 0;
 	} else {
@@ -265,7 +266,7 @@ static int states_read_verdicts(struct states *states, struct faults *faults)
 	if (fault == -ENOMEM)
 		return fault;
 	if (fault)
-		log_warning("states of members are found anew: until its first check each counts as up");
+		log_warning("states of members are found anew, by their checks");
 	states_read_journal(states);
 	return 0;
 }
@@ -319,7 +320,18 @@ int states_load(struct states *states, const struct config *config)
 	if (fault)
 		log_error("checks of the new configuration: %s; those before go on", strerror(-fault));
 	states_pause(states);
+	if (!states->are_verdicts_saved && !states->is_behind)
+		states->are_verdicts_saved = !states_save_verdicts(states);	/* a journal alone does not tell of all */
 	return fault;
+}
+
+bool states_are_known(const struct states *states, const struct config *config)
+{
+	bool are_checked = false;
+
+	for (size_t i = 0; i < config->pool_count; i++)
+		are_checked |= config->pools[i].check != CONFIG_NONE;
+	return are_checked ? states->are_verdicts_saved : states->is_saved;
 }
 
 void states_stop(struct states *states)

@@ -5,7 +5,8 @@
  *
  * The settings are in admin.json in the state directory, read before the first answers are published or taken over, and
  * saved before a change is acknowledged. A file that cannot be read keeps the controller from starting. The verdicts of checks
- * are in health.json and health.journal, before answers follow them; if those cannot be read, they are found anew.
+ * are in health.json and health.journal, before answers follow them; if health.json cannot be read, they are found anew, and answers
+ * stay until every check has told.
  *
  * The loop's thread changes them, and may read them without the lock; other threads call what says so. Whoever holds the
  * publisher's lock may take this one, not the other way round.
@@ -39,8 +40,9 @@ struct states {
 	struct admin admin;
 	struct states_overlay overlays[2];	/* of the live configuration and one to come, as they are asked for */
 	unsigned int oldest;			/* of these */
-	bool is_saved;		/* settings or verdicts were, maybe none; since the start, or since the first change */
-	bool is_behind;		/* answers may be of other states, until every check has told */
+	bool is_saved;		/* settings were, maybe none; at the start, or since the first change */
+	bool are_verdicts_saved;	/* likewise */
+	bool is_behind;		/* answers are of states that nobody knows, and stay until every check has told */
 	/* verdicts; null before states_watch() */
 	struct checks *checks;
 	struct health_saved saved;		/* of the process before, until they are loaded */
@@ -69,6 +71,9 @@ int states_watch(struct states *states, uv_loop_t *loop, void (*changed)(void *c
  * the log: those before go on, and theirs has to live on.
  */
 int states_load(struct states *states, const struct config *config);
+
+/* Whether what was saved tells the states of these members. */
+bool states_are_known(const struct states *states, const struct config *config);
 
 /* Saves the verdicts and ends all checks; the loop has to run until it ends by itself. */
 void states_stop(struct states *states);

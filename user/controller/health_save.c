@@ -94,14 +94,27 @@ static json_t *member_change_json(const struct config_pool *pool, uint32_t numbe
 			 "state", verdict_names[change->verdict], "reason", change->reason);
 }
 
+/* The pool of this member: by halves, since half of a hundred thousand may fall at once. */
+static const struct config_pool *pool_of(const struct config *config, uint32_t member)
+{
+	size_t first = 0, end = config->pool_count, middle;
+
+	while (end - first > 1) {
+		middle = first + (end - first) / 2;
+		if (config->pools[middle].first_member <= member)
+			first = middle;
+		else
+			end = middle;
+	}
+	return &config->pools[first];
+}
+
 char *health_save_change(const struct config *config, uint32_t member, const struct health_record *record)
 {
-	const struct config_pool *pool = config->pools;
+	const struct config_pool *pool = pool_of(config, member);
 	json_t *json;
 	char *text, *line = NULL;
 
-	while (member - pool->first_member >= config_pool_states(pool))
-		pool++;
 	json = member_change_json(pool, member - pool->first_member, health_last_change(record));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	if (text && asprintf(&line, "%s\n", text) < 0)

@@ -14,7 +14,10 @@
 #define HEALTH_FILE_NAME "health.json"
 #define HEALTH_OCTETS_MAX (256UL << 20)
 #define JOURNAL_FILE_NAME "health.journal"
-#define SAVE_AFTER 1000		/* milliseconds: so long the journal has the changes */
+/* Milliseconds: so long the journal has the changes. Of very many members writing all takes seconds, in which no answer follows. */
+#define SAVE_AFTER 1000
+#define SAVE_AFTER_MOST 600000
+#define SAVE_SHARE 100		/* of the time at most one part in so many is for writing */
 #define SAVE_AGAIN 10000	/* when that failed: a disk that was full may have room by then */
 #define FILE_OCTETS_MAX (32UL << 20)	/* several times ADMIN_SETTINGS_MAX of the longest */
 
@@ -152,8 +155,10 @@ static void states_on_saving(uv_timer_t *timer)
 {
 	struct states *states = timer->data;
 	bool failed = states->save_fails;
+	uint64_t began = uv_hrtime();
 
 	states->save_fails = states_save_verdicts(states);
+	states->save_milliseconds = (uv_hrtime() - began) / 1000000;
 	if (states->save_fails) {
 		uv_timer_start(timer, states_on_saving, SAVE_AGAIN, 0);
 		return;
@@ -165,8 +170,11 @@ static void states_on_saving(uv_timer_t *timer)
 
 static void states_save_soon(struct states *states)
 {
+	uint64_t after = states->save_milliseconds * SAVE_SHARE;
+
+	after = after < SAVE_AFTER ? SAVE_AFTER : after < SAVE_AFTER_MOST ? after : SAVE_AFTER_MOST;
 	if (!uv_is_active((uv_handle_t *)&states->saving))
-		uv_timer_start(&states->saving, states_on_saving, SAVE_AFTER, 0);
+		uv_timer_start(&states->saving, states_on_saving, after, 0);
 }
 
 /* The whole line or nothing of it: the next one shall begin a line. 0 or -errno. */

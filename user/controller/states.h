@@ -47,6 +47,7 @@ struct states {
 	struct checks *checks;
 	struct health_saved saved;		/* of the process before, until they are loaded */
 	uv_timer_t saving;
+	uint64_t save_milliseconds;		/* that the last time took */
 	int journal;				/* verdicts since health.json was written; -1: there is none */
 	bool journal_fails, save_fails;		/* and that was said */
 	bool has_round;				/* every check has told, since the configuration was loaded */

@@ -36,6 +36,7 @@ main()
 	history_and_rollback
 	http
 	hostile_http
+	endless
 	socket
 	second_controller
 	crash
@@ -377,6 +378,31 @@ http()
 	same "curl: rollback" 200 "$(request '/v1/rollback?generation=11' -X POST)"
 	same "curl: more than a push may hold" 413 "$(head -c 600000000 /dev/zero |
 		request /v1/push -X POST -H 'Transfer-Encoding: chunked' -H 'Expect:' -T -)"
+}
+
+# What listens there is not the controller, and its reply has no end.
+endless()
+{
+	python3 - "$scratch/endless" <<-'END' &
+		import socket, sys
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[1])
+		listener.listen()
+		try:
+		    with listener.accept()[0] as peer:
+		        peer.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+		        while True:
+		            peer.sendall(b"x" * 1048576)
+		except ConnectionError:
+		    pass
+	END
+	for _ in $(seq 100); do
+		[ ! -S "$scratch/endless" ] || break
+		sleep 0.05
+	done
+	exits "a reply without end" 1 ecsctl --socket "$scratch/endless" status
+	contains "a reply without end: is told" "$errors" "the reply is longer than 256 MiB"
+	wait $!
 }
 
 # Refused with a status, or cut off; and none of it holds up anybody else.

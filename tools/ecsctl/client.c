@@ -14,6 +14,7 @@
 
 #define HOST "http://ecsdns"	/* never looked up; HTTP wants one */
 #define CONNECT_SECONDS 10L
+#define REPLY_OCTETS_MAX (256UL << 20)	/* several times the health of a hundred thousand members */
 
 struct client {
 	const struct ecsctl *ecsctl;
@@ -27,8 +28,10 @@ struct client {
 static size_t client_receive(char *octets, size_t one, size_t count, void *context)
 {
 	struct client *client = context;
-	char *more = realloc(client->text, client->length + one * count + 1);
+	char *more = NULL;
 
+	if (client->length + one * count <= REPLY_OCTETS_MAX)
+		more = realloc(client->text, client->length + one * count + 1);
 	if (!more)
 		return 0;
 	client->text = more;
@@ -69,6 +72,11 @@ static void client_explain(const struct ecsctl *ecsctl, CURL *curl, CURLcode cod
 	long error = 0;
 
 	curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+	if (code == CURLE_WRITE_ERROR) {
+		client_error(ecsctl, json_sprintf("%s: the reply is longer than %lu MiB, or than there is memory; is this "
+						  "ecsdns-controller's socket?", ecsctl->socket, REPLY_OCTETS_MAX >> 20));
+		return;
+	}
 	if (code != CURLE_COULDNT_CONNECT) {
 		client_error(ecsctl, json_sprintf("%s: %s", ecsctl->socket, curl_easy_strerror(code)));
 		return;
@@ -118,7 +126,7 @@ static int client_perform(CURL *curl, struct client *client, json_t **reply, int
 	curl_slist_free_all(headers);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &got);
 	*status = got;
-	*reply = client->text ? json_loads(client->text, 0, NULL) : NULL;
+	*reply = client->text && code != CURLE_WRITE_ERROR ? json_loads(client->text, 0, NULL) : NULL;
 	if (*reply)
 		return DONE;	/* even if sending was cut short: the controller said why */
 	if (client->request->is_quiet)

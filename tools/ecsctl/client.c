@@ -48,7 +48,7 @@ static int client_progress(void *context, curl_off_t down_total, curl_off_t down
 
 	(void)down_total;
 	(void)down;
-	if (!client->request->doing || seconds < 1 || !isatty(STDERR_FILENO))
+	if (!client->request->doing || seconds < 1 || !(isatty(STDERR_FILENO) || client->ecsctl->is_progress_wanted))
 		return 0;
 	if (up < up_total)
 		fprintf(stderr, "\rsending: %lld of %lld octets", (long long)up, (long long)up_total);
@@ -126,6 +126,11 @@ static int client_perform(CURL *curl, struct client *client, json_t **reply, int
 	curl_slist_free_all(headers);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &got);
 	*status = got;
+	if (client->request->octets && got == 200 && !code) {
+		*client->request->octets = (struct octets){client->text, client->length};
+		client->text = NULL;
+		return DONE;
+	}
 	*reply = client->text && code != CURLE_WRITE_ERROR ? json_loads(client->text, 0, NULL) : NULL;
 	if (*reply)
 		return DONE;	/* even if sending was cut short: the controller said why */

@@ -18,6 +18,7 @@
 struct ecsctl {
 	const char *socket;
 	int is_json;
+	int is_progress_wanted;	/* even if standard error is no terminal */
 	const struct verb *verb;
 };
 
@@ -30,7 +31,7 @@ struct verb {
 };
 
 extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_explain, verb_rollback, verb_history, verb_health,
-	verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
+	verb_diff, verb_dump, verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
 
 /*
  * Reads a verb's options: its own, and --json, --socket and --help, which every verb has. Own options are flags that set
@@ -62,6 +63,11 @@ struct request {
 	const char *doing;	/* shown while it takes longer than a second: "publishing"; may be null */
 	int is_quiet;		/* a controller that does not answer is the caller's to tell */
 	long seconds;		/* to wait for the reply; 0: as long as it takes */
+	struct octets *octets;	/* not null: a good reply is no JSON but these, for the caller to free */
+};
+struct octets {
+	char *at;
+	size_t length;
 };
 int ecsctl_request(struct ecsctl *ecsctl, const struct request *request, verb_print *print);
 
@@ -78,6 +84,9 @@ void output_faults(const json_t *faults);
 
 /* "BEFOREpool osaka1 is drained: maintenance (by root since ...)", on standard output. */
 void output_setting(const char *before, const json_t *setting);
+
+/* What a push changes, as diff.h has it; brief: without the lists. Nothing is printed where nothing has changed. */
+void output_changes(const json_t *changes, int is_brief);
 
 /* Fields of a reply; absent ones are empty. */
 const char *field_text(const json_t *object, const char *name);

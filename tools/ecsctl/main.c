@@ -14,8 +14,10 @@
 static const struct verb *const verbs[] = {
 	&verb_push,
 	&verb_check,
+	&verb_diff,
 	&verb_rollback,
 	&verb_history,
+	&verb_dump,
 	&verb_status,
 	&verb_stats,
 	&verb_explain,

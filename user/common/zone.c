@@ -120,6 +120,11 @@ const struct zone_rrset *zone_rrset(const struct zone *zone, const uint8_t *name
 	return zone_node_rrset(zone_node(zone, name), type);
 }
 
+const struct zone_node *zone_next(const struct zone_node *node)
+{
+	return node->next;
+}
+
 const struct zone_node *zone_apex(const struct zone *zone)
 {
 	return zone->apex;

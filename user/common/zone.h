@@ -71,6 +71,9 @@ const struct zone_node *zone_apex(const struct zone *zone);
 /* Marks a service's name as existing. Before the zone is shared only. 0, -ENOMEM, or -EDOM if it is not in the zone. */
 int zone_add_service(struct zone *zone, const uint8_t *name);
 
+/* The node made after this one, as the file has them; from the apex on every node comes once. NULL: none is left. */
+const struct zone_node *zone_next(const struct zone_node *node);
+
 /* The node with exactly this name, seen past delegations and DNAMEs (glue), or NULL. */
 const struct zone_node *zone_node(const struct zone *zone, const uint8_t *name);
 

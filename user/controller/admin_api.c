@@ -76,7 +76,7 @@ static bool admin_action(struct http_request *request, enum admin_action *action
 	return false;
 }
 
-static bool admin_reason(struct http_request *request, char reason[ADMIN_REASON_OCTETS])
+bool admin_reason(struct http_request *request, char reason[ADMIN_REASON_OCTETS])
 {
 	const char *text = http_argument(request, "reason");
 

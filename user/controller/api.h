@@ -2,16 +2,17 @@
 /*
  * The control API: paths below /v1/, answered with JSON.
  *
- *	POST push[?dry_run=1]			body: a bundle; replies when it is live
- *	POST rollback[?generation=N]		default: the generation before the live one
+ *	POST push[?dry_run=1][&list=N][&reason=]	body: a bundle; replies when it is live
+ *	POST rollback[?generation=N][&dry_run=1][&list=N][&reason=]	default: the generation before the live one
  *	GET  status, stats, history
+ *	GET  dump[?generation=N]		a kept bundle, as it was pushed; default: the live one
  *	GET  explain?name=&type=[&client=][&prefix=][&resolver=]
  *	GET  health[?object=][&unless=VERSION]	states of pools, members and regions; {"version", "unchanged": true} if
  *						the version is this one
  *	POST admin?object=&action=[&reason=]	action: drain, disable, up, down, or enable to remove the setting; replies when
  *						it is saved and the answers have followed
  *
- * Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
+ * docs/api.md says more. Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
  */
 #ifndef ECSDNS_CONTROLLER_API_H
 #define ECSDNS_CONTROLLER_API_H
@@ -34,6 +35,9 @@ json_t *health_settings(const struct controller *controller);
 void explain_handle(struct controller *controller, struct http_request *request);
 void admin_handle(struct controller *controller, struct http_request *request);
 void health_handle(struct controller *controller, struct http_request *request);
+
+/* The argument `reason`, "" without it: a line of UTF-8. False: its fault has been replied. */
+bool admin_reason(struct http_request *request, char reason[ADMIN_REASON_OCTETS]);
 
 /* Is any generation live? False: that has been replied. */
 bool admin_is_live(struct controller *controller, struct http_request *request);

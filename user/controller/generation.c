@@ -5,6 +5,9 @@
 #include "user/controller/generation.h"
 #include "user/controller/warnings.h"
 
+static int generation_make_all(struct bundle *bundle, const struct config_resolvers *resolvers,
+			       const struct health_source *health, struct ids *ids, struct generation **out, struct faults *faults);
+
 static int generation_zone(struct bundle *bundle, const struct config_zone *from, struct zone_set *zones,
 			   struct faults *faults)
 {
@@ -49,15 +52,35 @@ static int generation_compile(struct generation *generation, const struct zone_s
 int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health_source *health,
 		    struct ids *ids, struct generation **out, struct faults *faults)
 {
+	int fault = generation_make_all(bundle, resolvers, health, ids, out, faults);
+
+	if (!fault) {
+		zone_set_free((*out)->zones);
+		(*out)->zones = NULL;
+	}
+	return fault;
+}
+
+int generation_make_whole(struct bundle *bundle, const struct health_source *health, struct ids *ids, struct generation **out,
+			  struct faults *faults)
+{
+	return generation_make_all(bundle, NULL, health, ids, out, faults);
+}
+
+static int generation_make_all(struct bundle *bundle, const struct config_resolvers *resolvers,
+			       const struct health_source *health, struct ids *ids, struct generation **out, struct faults *faults)
+{
 	struct generation *generation = calloc(1, sizeof(*generation));
 	struct zone_set *zones = zone_set_new();
 	int fault = -ENOMEM;
 
 	*out = NULL;
 	if (!generation || !zones) {
+		zone_set_free(zones);
 		faults_memory(faults);
 		goto out;
 	}
+	generation->zones = zones;
 	fault = config_parse(bundle, 0, &generation->config, faults);
 	if (!fault && resolvers)
 		generation->config->server.resolvers = *resolvers;
@@ -72,7 +95,6 @@ int generation_make(struct bundle *bundle, const struct config_resolvers *resolv
 	generation->files = bundle->count;
 	generation->octets = bundle->octets;
 out:
-	zone_set_free(zones);
 	if (fault)
 		generation_free(generation);
 	else
@@ -86,6 +108,7 @@ void generation_free(struct generation *generation)
 		return;
 	compiled_free(generation->compiled);
 	config_free(generation->config);
+	zone_set_free(generation->zones);
 	free(generation->down);
 	free(generation);
 }

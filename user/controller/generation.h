@@ -17,6 +17,7 @@ struct generation {
 	struct config *config;
 	struct compiled *compiled;	/* points into config */
 	uint8_t *down;			/* by member: the health it was compiled with */
+	struct zone_set *zones;		/* null, but from generation_make_whole() */
 };
 
 /*
@@ -26,6 +27,9 @@ struct generation {
  */
 int generation_make(struct bundle *bundle, const struct config_resolvers *resolvers, const struct health_source *health,
 		    struct ids *ids, struct generation **out, struct faults *faults);
+/* The same, and the zones are kept: for diff.h. */
+int generation_make_whole(struct bundle *bundle, const struct health_source *health, struct ids *ids, struct generation **out,
+			  struct faults *faults);
 void generation_free(struct generation *generation);	/* null is fine */
 
 /* Numbers for people: what a push and a check say about a configuration. A new reference, or null without memory. */

@@ -115,6 +115,15 @@ static struct http_connection *http_connection_of(struct MHD_Connection *connect
 
 /* -- one request -- */
 
+static enum MHD_Result http_send_file(struct http_request *request)
+{
+	enum MHD_Result result = MHD_queue_response(request->connection, MHD_HTTP_OK, request->file);
+
+	MHD_destroy_response(request->file);
+	request->file = NULL;
+	return result;
+}
+
 static enum MHD_Result http_send(struct http_request *request)
 {
 	char *text = request->reply ? json_dumps(request->reply, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
@@ -158,6 +167,17 @@ void http_reply(struct http_request *request, int status, json_t *reply)
 	}
 	MHD_resume_connection(request->connection);
 	http_run(request->http);
+}
+
+void http_reply_file(struct http_request *request, const char *type, int file, size_t octets)
+{
+	request->file = MHD_create_response_from_fd64(octets, file);
+	if (request->file) {
+		MHD_add_response_header(request->file, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+		return;
+	}
+	close(file);
+	http_reply(request, 500, NULL);
 }
 
 void http_wait(struct http_request *request)
@@ -274,7 +294,7 @@ static enum MHD_Result http_access(void *context, struct MHD_Connection *connect
 		http->handler(http->context, request);
 	if (request->is_waiting)
 		return MHD_YES;
-	return http_send(request);
+	return request->file ? http_send_file(request) : http_send(request);
 }
 
 static void http_completed(void *context, struct MHD_Connection *connection, void **request_context,

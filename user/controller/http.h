@@ -17,6 +17,7 @@
 
 struct http;
 struct MHD_Connection;
+struct MHD_Response;
 
 struct http_request {
 	struct http *http;
@@ -29,6 +30,7 @@ struct http_request {
 	void *owner;		/* the handler's, while it has not answered */
 	int status;		/* of the reply */
 	json_t *reply;
+	struct MHD_Response *file;	/* in place of a reply */
 	int is_waiting;		/* suspended until http_reply() */
 };
 
@@ -49,6 +51,9 @@ void http_wait(struct http_request *request);
 
 /* Sends the reply, and takes `reply`. A null one becomes status 500: no memory. */
 void http_reply(struct http_request *request, int status, json_t *reply);
+
+/* Sends a file, status 200, and closes it. */
+void http_reply_file(struct http_request *request, const char *type, int file, size_t octets);
 
 /* Who is at the other end of the socket. 0 or -errno. */
 int http_peer(const struct http_request *request, uint32_t *uid);

@@ -119,7 +119,8 @@ static int publish_reaction(struct publisher *publisher, const struct publicatio
 static int publish_kept(const char *what, int fault, struct faults *faults)
 {
 	faults_error(faults, NULL, "keeping %s in the state directory: %s%s; nothing was published", what, strerror(-fault),
-		     fault == -ENOENT ? " (the directory was removed: restart ecsdns-controller, which makes a new one)" : "");
+		     fault == -ENOENT ? " (the directory was removed: restart ecsdns-controller, which makes a new one)" :
+		     fault == -ENOSPC || fault == -EDQUOT ? " (make room on its disk, and push again; what is live goes on)" : "");
 	return fault;
 }
 
@@ -139,6 +140,9 @@ static int publish_keep(struct publisher *publisher, const struct publication *p
 	free(ids);
 	if (fault)
 		return publish_kept("ids.json", fault, faults);
+	fault = publication->note ? note_write(state, publication->generation, publication->note) : 0;
+	if (fault)
+		return publish_kept("the note of a generation", fault, faults);
 	if (publication->bundle) {
 		fault = state_bundle_write(state, publication->generation, publication->bundle, publication->length);
 		if (fault)

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "user/controller/image.h"
+#include "user/controller/note.h"
 #include "user/controller/react.h"
 #include "user/controller/state.h"
 
@@ -50,6 +51,7 @@ struct publication {
 	const struct ids *ids;		/* likewise */
 	const void *bundle;		/* to be kept as generations/N.tar; null if it is there already */
 	size_t length;
+	const struct note *note;	/* to be kept beside it; null: there is one, or none */
 };
 
 /* `tables` and `state` must live as long. 0, or -errno with an error in `faults` (the draw key). */

@@ -9,9 +9,10 @@
 #include "user/common/log.h"
 #include "user/common/readiness.h"
 #include "user/controller/beat.h"
+#include "user/controller/changes.h"
 #include "user/controller/push.h"
 
-enum push_kind { PUSH_BUNDLE, PUSH_DRY, PUSH_ROLLBACK, PUSH_START };
+enum push_kind { PUSH_BUNDLE, PUSH_ROLLBACK, PUSH_START };
 
 struct push {
 	struct push *next;
@@ -19,6 +20,7 @@ struct push {
 	struct controller *controller;
 	struct http_request *request;	/* null: nobody asked */
 	enum push_kind kind;
+	struct push_options options;
 	uint32_t of;			/* the generation whose bundle was read, 0 if none */
 	uint8_t *archive;
 	size_t length;
@@ -28,6 +30,7 @@ struct push {
 	struct ids ids;
 	struct generation *made;
 	struct image_changes changes;
+	json_t *differences;		/* from what was live before; null: not asked for, or not known */
 	uint64_t compile_nanoseconds, publish_nanoseconds;
 	const char *done;		/* "published", "adopted", ...: for the log */
 };
@@ -65,6 +68,12 @@ static void push_kept_is_bad(struct push *push)
 		     "this bundle, kept of generation %" PRIu32 ", cannot be published again", push->of);
 }
 
+/* Does it say what it changes? A push of a large file could not without taking twice as long. */
+static bool push_tells(const struct push *push)
+{
+	return push->options.is_dry || push->kind == PUSH_ROLLBACK;
+}
+
 /* archive -> generation, with a copy of the ids that is kept only if the push succeeds. */
 static int push_compile_bundle(struct push *push, struct bundle *bundle)
 {
@@ -75,7 +84,9 @@ static int push_compile_bundle(struct push *push, struct bundle *bundle)
 	ids_free(&push->ids);
 	if (ids_copy(&push->ids, &push->controller->ids))
 		return faults_memory(&push->faults);
-	fault = generation_make(bundle, NULL, &push->controller->publisher.health, &push->ids, &push->made, &push->faults);
+	fault = push_tells(push) ?
+		generation_make_whole(bundle, &push->controller->publisher.health, &push->ids, &push->made, &push->faults) :
+		generation_make(bundle, NULL, &push->controller->publisher.health, &push->ids, &push->made, &push->faults);
 	if (!fault)
 		states_warn(&push->controller->states, push->made->config, &push->faults);
 	push->compile_nanoseconds = uv_hrtime() - began;
@@ -122,11 +133,12 @@ static int push_publish(struct push *push, uint32_t number, const struct bundle 
 	if (keep && bundle_write_tar(keep, &archive, &publication.length))
 		return faults_memory(&push->faults);
 	publication.bundle = archive;
-	fault = push->kind == PUSH_DRY ? publish_try(&push->controller->publisher, &publication, &push->faults) :
+	publication.note = keep ? &push->options.note : NULL;
+	fault = push->options.is_dry ? publish_try(&push->controller->publisher, &publication, &push->faults) :
 		publish(&push->controller->publisher, &publication, &push->changes, &push->faults);
 	free(archive);
 	push->publish_nanoseconds = uv_hrtime() - began;
-	push->made->number = push->kind == PUSH_DRY ? 0 : number;
+	push->made->number = push->options.is_dry ? 0 : number;
 	push->made->published = time(NULL);
 	return fault;
 }
@@ -141,10 +153,32 @@ static int push_check_pins(struct push *push)
 	return faults_error(&push->faults, &(struct place){.file = controller->pins}, READINESS_TABLES_GONE);
 }
 
+/*
+ * Of a rollback it is told when it is done, which is what matters, and if it is not known, that is no reason not to roll
+ * back: a lost bundle may be why. The zones were kept for it alone.
+ */
+static int push_compare(struct push *push, uint32_t before)
+{
+	struct faults faults;
+	int fault;
+
+	if (!push_tells(push))
+		return 0;
+	faults_init(&faults);
+	fault = changes_find(push->controller, before, push->made, push->options.list, &push->differences,
+			     push->options.is_dry ? &push->faults : &faults);
+	for (size_t i = 0; i < faults.count; i++)
+		faults_warning(&push->faults, NULL, "%s", faults.list[i].text);
+	faults_free(&faults);
+	zone_set_free(push->made->zones);
+	push->made->zones = NULL;
+	return push->options.is_dry ? fault : 0;
+}
+
 static int push_new(struct push *push)
 {
+	uint32_t number, before = publisher_generation(&push->controller->publisher);
 	struct bundle *bundle = NULL;
-	uint32_t number;
 	int fault = push_check_pins(push);
 
 	if (!fault && push->kind == PUSH_ROLLBACK)
@@ -156,6 +190,8 @@ static int push_new(struct push *push)
 	if (!fault)
 		fault = push_publish(push, number, bundle);
 	bundle_free(bundle);
+	if (!fault)
+		fault = push_compare(push, before);
 	push->done = "published";
 	return fault;
 }
@@ -332,7 +368,7 @@ static void push_on_work(uv_work_t *work)
 static void push_log(const struct push *push)
 {
 	faults_log(&push->faults);
-	if (!push->fault && push->kind == PUSH_DRY)
+	if (!push->fault && push->options.is_dry)
 		log_info("a dry run was good; nothing was published");
 	else if (!push->fault && push->made)
 		log_notice("generation %" PRIu32 " %s: %zu services, %zu zones, %zu topologies; compiled in %.3f s, "
@@ -368,7 +404,7 @@ static json_t *push_reply(const struct push *push, const char *error)
 {
 	json_t *reply = error ? json_pack("{s:s, s:o}", "error", error, "faults", faults_json(&push->faults)) :
 			json_pack("{s:I, s:b, s:o, s:I, s:I, s:f, s:f, s:o}",
-				  "generation", (json_int_t)push->made->number, "dry_run", push->kind == PUSH_DRY,
+				  "generation", (json_int_t)push->made->number, "dry_run", push->options.is_dry,
 				  "summary", generation_summary(push->made),
 				  "rows_deleted", (json_int_t)push->changes.deleted,
 				  "rows_written", (json_int_t)push->changes.written,
@@ -378,6 +414,8 @@ static json_t *push_reply(const struct push *push, const char *error)
 
 	if (reply && push->kind == PUSH_ROLLBACK)
 		json_object_set_new(reply, "rollback_to", json_integer(push->of));
+	if (reply && !error && push_tells(push))
+		json_object_set_new(reply, "changes", push->differences ? json_incref(push->differences) : json_null());
 	return reply;
 }
 
@@ -394,6 +432,7 @@ static void push_free(struct push *push)
 	generation_free(push->made);
 	ids_free(&push->ids);
 	faults_free(&push->faults);
+	json_decref(push->differences);
 	free(push->archive);
 	free(push);
 }
@@ -409,7 +448,7 @@ static void push_on_done(uv_work_t *work, int status)
 	push_log(push);
 	push_count(controller);
 	push_answer(push);
-	if (!push->fault && push->kind != PUSH_DRY) {
+	if (!push->fault && !push->options.is_dry) {
 		controller->live = push->made;
 		controller->states.is_behind &= push->kind == PUSH_START;
 		push->made = states_load(&controller->states, controller->live->config) ? NULL : old;
@@ -467,15 +506,16 @@ static int push_queue(struct push *push)
 }
 
 int push_bundle(struct controller *controller, struct http_request *request, uint8_t *archive, size_t length,
-		bool is_dry)
+		const struct push_options *options)
 {
-	struct push *push = push_make(controller, request, is_dry ? PUSH_DRY : PUSH_BUNDLE);
+	struct push *push = push_make(controller, request, PUSH_BUNDLE);
 	int fault;
 
 	if (!push) {
 		free(archive);
 		return -ENOMEM;
 	}
+	push->options = *options;
 	push->archive = archive;
 	push->length = length;
 	fault = push_queue(push);
@@ -484,14 +524,15 @@ int push_bundle(struct controller *controller, struct http_request *request, uin
 	return fault;
 }
 
-int push_rollback(struct controller *controller, struct http_request *request, uint32_t generation)
+int push_rollback(struct controller *controller, struct http_request *request, const struct push_options *options)
 {
 	struct push *push = push_make(controller, request, PUSH_ROLLBACK);
 	int fault;
 
 	if (!push)
 		return -ENOMEM;
-	push->of = generation;
+	push->options = *options;
+	push->of = options->note.of;
 	fault = push_queue(push);
 	if (fault)
 		push_free(push);

@@ -7,15 +7,26 @@
 #define ECSDNS_CONTROLLER_PUSH_H
 
 #include "user/controller/controller.h"
+#include "user/controller/note.h"
 
 #define PUSHES_MAX 4	/* that run or wait */
 
-/* Takes over a bundle's archive; `request`, which may wait, gets the reply. 0 or -errno: -EBUSY beyond PUSHES_MAX. */
-int push_bundle(struct controller *controller, struct http_request *request, uint8_t *archive, size_t length,
-		bool is_dry);
+/* How it is wanted. */
+struct push_options {
+	bool is_dry;			/* nothing is published */
+	size_t list;			/* of what changes, told one by one: diff_json() */
+	struct note note;		/* kept with the generation */
+};
 
-/* The kept bundle of a generation as a new generation. */
-int push_rollback(struct controller *controller, struct http_request *request, uint32_t generation);
+/*
+ * Takes over a bundle's archive; `request`, which may wait, gets the reply. 0 or -errno: -EBUSY beyond PUSHES_MAX. A dry one
+ * says what would change.
+ */
+int push_bundle(struct controller *controller, struct http_request *request, uint8_t *archive, size_t length,
+		const struct push_options *options);
+
+/* The kept bundle of generation options->note.of as a new generation. Says what it changes. */
+int push_rollback(struct controller *controller, struct http_request *request, const struct push_options *options);
 
 /*
  * What a start does: adopts the live generation as it is; or, if the tables are empty, publishes the newest good bundle

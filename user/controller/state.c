@@ -256,10 +256,47 @@ int state_bundle_write(const struct state *state, uint32_t generation, const voi
 	return state_write_at(state->generations, state_bundle_name(generation, name), octets, length, 0640);
 }
 
+int state_bundle_open(const struct state *state, uint32_t generation, size_t *octets)
+{
+	char name[NAME_OCTETS];
+	struct stat facts;
+	int file = openat(state->generations, state_bundle_name(generation, name), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+	if (file < 0)
+		return -errno;
+	if (fstat(file, &facts) || !S_ISREG(facts.st_mode)) {
+		close(file);
+		return -EINVAL;
+	}
+	*octets = facts.st_size;
+	return file;
+}
+
+static const char *state_note_name(uint32_t generation, char name[NAME_OCTETS])
+{
+	snprintf(name, NAME_OCTETS, "%" PRIu32 ".json", generation);
+	return name;
+}
+
+int state_note_read(const struct state *state, uint32_t generation, size_t limit, uint8_t **octets, size_t *length)
+{
+	char name[NAME_OCTETS];
+
+	return state_read_at(state->generations, state_note_name(generation, name), limit, octets, length);
+}
+
+int state_note_write(const struct state *state, uint32_t generation, const void *octets, size_t length)
+{
+	char name[NAME_OCTETS];
+
+	return state_write_at(state->generations, state_note_name(generation, name), octets, length, 0640);
+}
+
 int state_bundle_remove(const struct state *state, uint32_t generation)
 {
 	char name[NAME_OCTETS];
 
+	unlinkat(state->generations, state_note_name(generation, name), 0);
 	return unlinkat(state->generations, state_bundle_name(generation, name), 0) ? -errno : 0;
 }
 

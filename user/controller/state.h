@@ -9,6 +9,7 @@
  *	health.json		what checks said of members, as of a moment ago
  *	health.journal		and since then
  *	generations/N.tar	the bundle of generation N
+ *	generations/N.json	how it came to be, who wanted it and why (note.h); not all have one
  *	generations/live	symbolic link to the bundle that was published last
  *
  * Every file but the journal is written under a temporary name, synced, and renamed: it is there whole or not at all.
@@ -56,7 +57,14 @@ int state_append(const struct state *state, const char *name, unsigned int mode)
 int state_bundles(const struct state *state, struct state_bundle **bundles, size_t *count);
 int state_bundle_read(const struct state *state, uint32_t generation, uint8_t **octets, size_t *length);
 int state_bundle_write(const struct state *state, uint32_t generation, const void *octets, size_t length);
-int state_bundle_remove(const struct state *state, uint32_t generation);
+int state_bundle_remove(const struct state *state, uint32_t generation);	/* and its note */
+
+/* The bundle's file, to be sent: a descriptor for the caller to close, and its octets; or -errno. */
+int state_bundle_open(const struct state *state, uint32_t generation, size_t *octets);
+
+/* The note beside it: any octets. */
+int state_note_read(const struct state *state, uint32_t generation, size_t limit, uint8_t **octets, size_t *length);
+int state_note_write(const struct state *state, uint32_t generation, const void *octets, size_t length);
 
 /* The generation published last, as the directory knows it: -ENOENT if none was. */
 int state_live(const struct state *state, uint32_t *generation);

@@ -476,7 +476,7 @@ interface()
 	chmod o+rwx "$run" && chmod o+rw "$ECSDNS_SOCKET"
 	check "another user who may use the socket" setpriv --reuid 65534 --regid 65534 --clear-groups \
 		curl -sf --unix-socket "$ECSDNS_SOCKET" -X POST 'http://ecsdns/v1/admin?object=tokyo/tokyo-a&action=disable&reason=mine'
-	contains "is who did it" "$(ecsctl health tokyo/tokyo-a)" "disabled     mine  (by nobody)"
+	contains "is who did it" "$(ecsctl health tokyo/tokyo-a)" "disabled     mine  (member tokyo/tokyo-a, by nobody)"
 	contains "and in the log" "$(<"$run/controller.log")" "uid 65534: member tokyo/tokyo-a is disabled: mine"
 }
 

@@ -8,10 +8,8 @@
 static void check_print(const json_t *reply)
 {
 	output_faults(json_object_get(reply, "faults"));
-	printf("good: %lld services, %lld zones, %lld topologies (%lld + %lld entries), %lld answers, %lld files\n",
-	       field_number(reply, "services"), field_number(reply, "zones"), field_number(reply, "topologies"),
-	       field_number(reply, "topology4_entries"), field_number(reply, "topology6_entries"),
-	       field_number(reply, "answers"), field_number(reply, "files"));
+	printf("good: ");
+	output_summary(reply);
 }
 
 static int check_file(const struct ecsctl *ecsctl, const char *path, const struct config_resolvers *resolvers)

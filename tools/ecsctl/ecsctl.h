@@ -85,6 +85,12 @@ void output_faults(const json_t *faults);
 /* "BEFOREpool osaka1 is drained: maintenance (by root since ...)", on standard output. */
 void output_setting(const char *before, const json_t *setting);
 
+/* Numbers of a configuration, in a line that has begun: "N services, ...". */
+void output_summary(const json_t *summary);
+
+/* How long it took, and what was written. */
+void output_effort(const json_t *reply);
+
 /* What a push changes, as diff.h has it; brief: without the lists. Nothing is printed where nothing has changed. */
 void output_changes(const json_t *changes, int is_brief);
 

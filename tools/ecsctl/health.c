@@ -13,7 +13,10 @@ static void health_print_why(const json_t *of)
 	if (*field_text(of, "why"))
 		printf("  %s", field_text(of, "why"));
 	if (json_is_object(setting))
-		printf("  (by %s)", field_user(setting, "uid"));
+		printf("  (%s, by %s)", *field_text(of, "decided_by") ? field_text(of, "decided_by") : field_text(setting, "object"),
+		       field_user(setting, "uid"));
+	if (json_is_object(setting) && strcmp(field_text(of, "verdict"), "none"))
+		printf("  checks say %s", field_text(of, "verdict"));
 	if (field_number(of, "since"))
 		printf("  since %s", field_time(of, "since"));
 	putchar('\n');
@@ -79,6 +82,8 @@ static void health_print(const json_t *reply)
 	const json_t *each;
 	size_t i;
 
+	printf("generation %lld: %lld of %lld members up\n", field_number(reply, "generation"), field_number(reply, "members_up"),
+	       field_number(reply, "members_all"));
 	json_array_foreach(json_object_get(reply, "pools"), i, each)
 		health_print_pool(each);
 	json_array_foreach(json_object_get(reply, "regions"), i, each)

@@ -51,6 +51,23 @@ void output_setting(const char *before, const json_t *setting)
 	       "; unknown object: the live configuration does not have it" : "");
 }
 
+void output_summary(const json_t *summary)
+{
+	printf("%lld services, %lld zones, %lld pools, %lld topologies (%lld + %lld entries), %lld answers, %lld files, "
+	       "%lld octets\n",
+	       field_number(summary, "services"), field_number(summary, "zones"), field_number(summary, "pools"),
+	       field_number(summary, "topologies"), field_number(summary, "topology4_entries"),
+	       field_number(summary, "topology6_entries"), field_number(summary, "answers"), field_number(summary, "files"),
+	       field_number(summary, "octets"));
+}
+
+void output_effort(const json_t *reply)
+{
+	printf("%lld rows written, %lld deleted; compiled in %.3f s, published in %.3f s\n", field_number(reply, "rows_written"),
+	       field_number(reply, "rows_deleted"), json_number_value(json_object_get(reply, "compile_seconds")),
+	       json_number_value(json_object_get(reply, "publish_seconds")));
+}
+
 const char *field_text(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));

@@ -6,23 +6,15 @@
 
 static void push_print(const json_t *reply)
 {
-	const json_t *summary = json_object_get(reply, "summary"), *changes = json_object_get(reply, "changes");
+	const json_t *changes = json_object_get(reply, "changes");
 
 	output_faults(json_object_get(reply, "faults"));
 	if (field_is(reply, "dry_run"))
-		printf("good; nothing was published");
+		printf("good; nothing was published: ");
 	else
-		printf("generation %lld is live", field_number(reply, "generation"));
-	printf(": %lld services, %lld zones, %lld pools, %lld topologies (%lld + %lld entries), %lld answers, %lld files, "
-	       "%lld octets\n",
-	       field_number(summary, "services"), field_number(summary, "zones"), field_number(summary, "pools"),
-	       field_number(summary, "topologies"), field_number(summary, "topology4_entries"),
-	       field_number(summary, "topology6_entries"), field_number(summary, "answers"), field_number(summary, "files"),
-	       field_number(summary, "octets"));
-	printf("%lld rows written, %lld deleted; compiled in %.3f s, published in %.3f s\n",
-	       field_number(reply, "rows_written"), field_number(reply, "rows_deleted"),
-	       json_number_value(json_object_get(reply, "compile_seconds")),
-	       json_number_value(json_object_get(reply, "publish_seconds")));
+		printf("generation %lld is live: ", field_number(reply, "generation"));
+	output_summary(json_object_get(reply, "summary"));
+	output_effort(reply);
 	if (!json_is_object(changes))
 		return;
 	printf("against generation %lld %s\n", field_number(changes, "generation"), field_is(changes, "changed") ?
@@ -47,7 +39,9 @@ static int push_run(struct ecsctl *ecsctl, int argc, char **argv)
 	result = local_bundle(ecsctl, argv[at], &archive, &request.length);
 	if (result)
 		return result;
-	path = client_path("/v1/push", (const char *const [][2]){{"dry_run", is_dry ? "1" : NULL}, {"reason", reason}}, 2);
+	path = client_path("/v1/push", (const char *const [][2]){
+		{"dry_run", is_dry ? "1" : NULL}, {"list", "0"}, {"reason", reason},
+	}, 3);
 	request.body = archive;
 	request.path = path;
 	result = path ? ecsctl_request(ecsctl, &request, push_print) : REFUSED;

@@ -15,6 +15,8 @@ static void rollback_print(const json_t *reply)
 	else
 		printf("generation %lld is live: the configuration of generation %lld\n", field_number(reply, "generation"),
 		       field_number(reply, "rollback_to"));
+	output_summary(json_object_get(reply, "summary"));
+	output_effort(reply);
 	if (!json_is_object(changes))
 		return;
 	printf("against generation %lld %s %s\n", field_number(changes, "generation"), is_dry ? "it would change" : "it changed",
@@ -36,8 +38,9 @@ static int rollback_run(struct ecsctl *ecsctl, int argc, char **argv)
 	if (argc - at > 1)
 		return verb_usage(ecsctl, "at most one generation was expected");
 	path = client_path("/v1/rollback", (const char *const [][2]){
-		{"generation", argc > at ? argv[at] : NULL}, {"dry_run", is_dry ? "1" : NULL}, {"reason", reason},
-	}, 3);
+		{"generation", argc > at ? argv[at] : NULL}, {"dry_run", is_dry ? "1" : NULL}, {"list", is_dry ? NULL : "0"},
+		{"reason", reason},
+	}, 4);
 	if (!path)
 		return REFUSED;
 	request.path = path;

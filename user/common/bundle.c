@@ -187,6 +187,11 @@ static int bundle_read_fd(struct bundle *bundle, const char *name, int fd, size_
 	return bundle_take(bundle, file);
 }
 
+char *bundle_path(const struct bundle *bundle, const char *name)
+{
+	return path_join(bundle->directory, name);
+}
+
 static const char *disk_text(int fault)
 {
 	if (fault == -EISDIR)

@@ -57,6 +57,9 @@ int bundle_add(struct bundle *bundle, const char *name, const void *octets, size
 const struct bundle_file *bundle_file(struct bundle *bundle, const char *name, size_t limit, const struct place *from,
 				      struct faults *faults);
 
+/* Where a file of a bundle from the disk is. The caller frees it; null without memory. */
+char *bundle_path(const struct bundle *bundle, const char *name);
+
 /* The bundle as a tar archive, the same octets for the same files. The caller frees *archive. 0, -ENOMEM or -EIO. */
 int bundle_write_tar(const struct bundle *bundle, void **archive, size_t *length);
 

@@ -20,12 +20,15 @@
 #define CONTROL_SOCKET_DEFAULT "/run/ecsdns/control.sock"
 
 struct push;
+struct reload;
 
 struct controller {
 	const char *pins;
 	const char *state_path;
 	const char *socket;
 	const char *config;		/* --config, or null */
+	bool watch;			/* it and what it names */
+	struct reload *reload;
 	int group;			/* of the socket; -1: the process's */
 	uv_loop_t loop;
 	struct http *http;

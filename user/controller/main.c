@@ -20,6 +20,7 @@
 #include "user/controller/beat.h"
 #include "user/controller/follow.h"
 #include "user/controller/push.h"
+#include "user/controller/reload.h"
 
 #define IDS_OCTETS_MAX (64UL << 20)
 /* A controller that was killed holds its locks until the kernel has freed its memory, which may be a gigabyte. */
@@ -34,7 +35,9 @@ static void usage(FILE *to)
 		"  --state DIR         bundles, settings, ids and key (default: " STATE_DEFAULT ")\n"
 		"  --socket PATH       the control socket (environment: ECSDNS_SOCKET; default: " CONTROL_SOCKET_DEFAULT ")\n"
 		"  --socket-group NAME may use the socket, beside the owner\n"
-		"  --config FILE       push this file at start, if nothing has been published yet\n"
+		"  --config FILE       push this file at start, unless it was pushed before and has not changed since, and again\n"
+		"                      at SIGHUP; a file with faults changes nothing\n"
+		"  --watch             and whenever it, or a file that it names, changes\n"
 		"  --help, --version\n");
 }
 
@@ -58,7 +61,7 @@ static void main_options(struct controller *controller, int argc, char **argv)
 	static const struct option options[] = {
 		{"pins", required_argument, NULL, 'p'}, {"state", required_argument, NULL, 's'},
 		{"socket", required_argument, NULL, 'c'}, {"socket-group", required_argument, NULL, 'g'},
-		{"config", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+		{"config", required_argument, NULL, 'f'}, {"watch", no_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'}, {0},
 	};
 	const char *environment = getenv("ECSDNS_SOCKET"), *pins = NULL;
@@ -74,6 +77,7 @@ static void main_options(struct controller *controller, int argc, char **argv)
 		case 'c': controller->socket = optarg; break;
 		case 'g': controller->group = main_group(optarg); break;
 		case 'f': controller->config = optarg; break;
+		case 'w': controller->watch = true; break;
 		case 'h': usage(stdout); exit(0);
 		case 'v': printf("ecsdns-controller %s (ABI %d)\n", ECSDNS_VERSION, ECSDNS_ABI_VERSION); exit(0);
 		default: usage(stderr); exit(2);
@@ -82,6 +86,10 @@ static void main_options(struct controller *controller, int argc, char **argv)
 	if (optind < argc) {
 		fprintf(stderr, "ecsdns-controller: unexpected argument: %s\n", argv[optind]);
 		usage(stderr);
+		exit(2);
+	}
+	if (controller->watch && !controller->config) {
+		fprintf(stderr, "ecsdns-controller: --watch needs --config FILE, which is what is watched\n");
 		exit(2);
 	}
 	controller->pins = tables_pins(pins);
@@ -192,6 +200,8 @@ static int main_start(struct controller *controller)
 	if (!fault)
 		fault = main_listen(controller);
 	if (!fault)
+		fault = reload_start(controller);
+	if (!fault)
 		fault = push_start(controller);
 out:
 	for (size_t i = 0; i < faults.count; i++) {
@@ -231,6 +241,7 @@ static void main_run(struct controller *controller)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	beat_stop(controller);
 	http_stop(controller->http);
+	reload_stop(controller->reload);
 	states_stop(&controller->states);
 	uv_run(&controller->loop, UV_RUN_DEFAULT);
 }

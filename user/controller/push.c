@@ -10,9 +10,11 @@
 #include "user/common/readiness.h"
 #include "user/controller/beat.h"
 #include "user/controller/changes.h"
+#include "user/controller/config_file.h"
 #include "user/controller/push.h"
+#include "user/controller/reload.h"
 
-enum push_kind { PUSH_BUNDLE, PUSH_ROLLBACK, PUSH_START };
+enum push_kind { PUSH_BUNDLE, PUSH_ROLLBACK, PUSH_START, PUSH_CONFIG };
 
 struct push {
 	struct push *next;
@@ -30,6 +32,8 @@ struct push {
 	struct ids ids;
 	struct generation *made;
 	struct image_changes changes;
+	bool is_first;			/* of PUSH_CONFIG: the start's */
+	struct words paths;		/* likewise: of the files that were read */
 	json_t *differences;		/* from what was live before; null: not asked for, or not known */
 	uint64_t compile_nanoseconds, publish_nanoseconds;
 	const char *done;		/* "published", "adopted", ...: for the log */
@@ -316,20 +320,48 @@ static int push_again_newest(struct push *push)
 	return fault;
 }
 
-static int push_config(struct push *push)
+static int push_file_bundle(struct push *push, struct bundle *bundle)
 {
-	struct bundle *bundle = NULL;
 	uint32_t number;
-	int fault = bundle_read_disk(push->controller->config, CONFIG_FILE_OCTETS_MAX, &bundle, &push->faults);
+	int fault = push_compile_bundle(push, bundle);
 
-	if (!fault)
-		fault = push_compile_bundle(push, bundle);
 	if (!fault)
 		fault = publisher_next(&push->controller->publisher, &number);
 	if (!fault)
 		fault = push_publish(push, number, bundle);
-	bundle_free(bundle);
 	push->done = "published";
+	return fault;
+}
+
+/* Made of this file already: nothing is to be done, and push->made stays null. */
+static bool push_is_known(struct push *push, struct bundle *bundle)
+{
+	struct controller *controller = push->controller;
+	uint32_t live = publisher_generation(&controller->publisher);
+	uint32_t of = push->is_first ? config_file_pushed(controller) : 0;
+
+	push->of = live && config_file_same(controller, live, bundle) ? live :
+		   of && config_file_same(controller, of, bundle) ? of : 0;
+	if (live && push->of == live)
+		log_info("%s is what generation %" PRIu32 " was made of, which is live", controller->config, live);
+	else if (live && push->of)
+		log_notice("%s was pushed already, as generation %" PRIu32 "; generation %" PRIu32 ", which came after it, stays "
+			   "live (SIGHUP pushes the file again)", controller->config, push->of, live);
+	return live && push->of;
+}
+
+static int push_file(struct push *push)
+{
+	struct bundle *bundle = NULL;
+	int fault = push_check_pins(push);
+
+	publisher_set_phase(&push->controller->publisher, "reading the configuration");
+	if (!fault)
+		fault = bundle_read_disk(push->controller->config, CONFIG_FILE_OCTETS_MAX, &bundle, &push->faults);
+	if (!fault && !push_is_known(push, bundle))
+		fault = push_file_bundle(push, bundle);
+	config_file_paths(bundle, &push->paths);
+	bundle_free(bundle);
 	return fault;
 }
 
@@ -347,11 +379,6 @@ static int push_begin(struct push *push)
 		if (!fault)
 			fault = push_again_newest(push);
 	}
-	if (fault && push->controller->config) {
-		generation_free(push->made);
-		push->made = NULL;
-		fault = push_config(push);
-	}
 	return fault;
 }
 
@@ -359,7 +386,7 @@ static void push_on_work(uv_work_t *work)
 {
 	struct push *push = work->data;
 
-	push->fault = push->kind == PUSH_START ? push_begin(push) : push_new(push);
+	push->fault = push->kind == PUSH_START ? push_begin(push) : push->kind == PUSH_CONFIG ? push_file(push) : push_new(push);
 	publisher_set_phase(&push->controller->publisher, "");
 }
 
@@ -376,8 +403,14 @@ static void push_log(const struct push *push)
 			   push->made->config->service_count, push->made->config->zone_count,
 			   push->made->config->topology_count, push->compile_nanoseconds / 1e9,
 			   push->publish_nanoseconds / 1e9, push->changes.deleted, push->changes.written);
+	else if (!push->fault)
+		return;
+	else if (push->kind == PUSH_CONFIG)
+		log_error("%s was refused; nothing changed", push->controller->config);
 	else if (push->kind != PUSH_START)
 		log_error("a push was refused; nothing changed");
+	else if (push->fault == -ENOENT && !push->faults.errors && push->controller->config)
+		log_notice("nothing has been published yet: pushing %s", push->controller->config);
 	else if (push->fault == -ENOENT && !push->faults.errors)
 		log_notice("nothing has been published yet: waiting for a push");
 	else
@@ -433,6 +466,7 @@ static void push_free(struct push *push)
 	ids_free(&push->ids);
 	faults_free(&push->faults);
 	json_decref(push->differences);
+	words_free(&push->paths);
 	free(push->archive);
 	free(push);
 }
@@ -446,9 +480,11 @@ static void push_on_done(uv_work_t *work, int status)
 
 	(void)status;
 	push_log(push);
+	if (!push->fault && !push->options.is_dry)
+		changes_log(push->differences);
 	push_count(controller);
 	push_answer(push);
-	if (!push->fault && !push->options.is_dry) {
+	if (!push->fault && push->made && !push->options.is_dry) {
 		controller->live = push->made;
 		controller->states.is_behind &= push->kind == PUSH_START;
 		push->made = states_load(&controller->states, controller->live->config) ? NULL : old;
@@ -457,6 +493,8 @@ static void push_on_done(uv_work_t *work, int status)
 		controller->health_version++;
 		beat_now(controller);
 	}
+	if (push->kind == PUSH_CONFIG && !controller->stopping)
+		reload_done(controller->reload, &push->paths);
 	controller->pushes = push->next;
 	push_free(push);
 	malloc_trim(0);		/* a large configuration's leavings, in every thread's arena */
@@ -539,9 +577,33 @@ int push_rollback(struct controller *controller, struct http_request *request, c
 	return fault;
 }
 
+static int push_queue_config(struct controller *controller, bool is_first)
+{
+	struct push *push = push_make(controller, NULL, PUSH_CONFIG);
+	int fault;
+
+	if (!push)
+		return -ENOMEM;
+	push->is_first = is_first;
+	push->options.note.how = NOTE_config;
+	push->options.note.file = controller->config;
+	fault = push_queue(push);
+	if (fault)
+		push_free(push);
+	return fault;
+}
+
 int push_start(struct controller *controller)
 {
 	struct push *push = push_make(controller, NULL, PUSH_START);
 
-	return push ? push_queue(push) : -ENOMEM;
+	if (!push)
+		return -ENOMEM;
+	push_queue(push);
+	return controller->config ? push_queue_config(controller, true) : 0;
+}
+
+int push_config(struct controller *controller)
+{
+	return push_queue_config(controller, false);
 }

@@ -30,8 +30,12 @@ int push_rollback(struct controller *controller, struct http_request *request, c
 
 /*
  * What a start does: adopts the live generation as it is; or, if the tables are empty, publishes the newest good bundle
- * again; or pushes --config; or nothing.
+ * again. Then pushes --config, unless a kept generation was made of just this file: what was pushed or rolled back to after
+ * that stays live, since no answer changes because of a start.
  */
 int push_start(struct controller *controller);
+
+/* Reads --config again and pushes it, unless it is the live one. reload_done() is called at the end. */
+int push_config(struct controller *controller);
 
 #endif

@@ -202,7 +202,7 @@ nothing_published()
 push_and_check()
 {
 	exits "check" 0 ecsctl check "$scratch/a.yaml"
-	contains "check counts" "$output" "3 services, 1 zones, 3 topologies"
+	contains "check counts" "$output" "3 services, 1 zones, 10 pools, 3 topologies"
 	exits "check --json" 0 ecsctl check --json "$scratch/a.yaml"
 	field "check --json counts" '"\(.services) \(.zones) \(.topologies)"' "3 1 3"
 	exits "push --dry-run" 0 ecsctl push --dry-run "$scratch/a.yaml"
@@ -367,6 +367,8 @@ http()
 	same "curl: history" 200 "$(request /v1/history)"
 	same "curl: explain" 200 "$(request '/v1/explain?name=www.example.com&type=AAAA&client=240b:10:200::&prefix=40')"
 	same "curl: explain's scope" 41 "$(jq .scope "$scratch/body")"
+	same "curl: dump" 200 "$(request /v1/dump)"
+	same "curl: dump is the bundle" "$(sha256sum <"$state/generations/11.tar")" "$(sha256sum <"$scratch/body")"
 	tar -C "$scratch" --format=ustar -cf "$scratch/b.tar" b.yaml example.com.zone
 	same "curl: a bundle made by tar, tried" 200 "$(request '/v1/push?dry_run=1' --data-binary "@$scratch/b.tar")"
 	same "curl: it was not published" "true 11" "$(jq .dry_run "$scratch/body") $(generation)"
@@ -420,12 +422,13 @@ hostile_http()
 		*) tap_not_ok "hostile: $name ($status)" ;;
 		esac
 	done
-	same "hostile: as many as there are" "1 28" "$waiting $(grep -cE '^    "[a-z0-9-]+": ' tests/e2e/hostile_http.py)"
+	same "hostile: as many as there are" "1 41" "$waiting $(grep -cE '^    "[a-z0-9-]+": ' tests/e2e/hostile_http.py)"
 	started=$SECONDS
 	exits "hostile: status beside 32 uploads that stand still" 0 ecsctl status
 	exits "hostile: push beside them" 0 ecsctl push "$scratch/a.yaml"
 	check "hostile: neither had to wait" test $((SECONDS - started)) -le 3
 	exec 9>&-
+	same "hostile: nothing was drained" 0 "$(ecsctl --json status | jq '.settings | length')"
 	check "hostile: no name of a bundle reached the disk" test ! -e /tmp/ecsdns-climbed
 	same "hostile: nothing was published" 14 "$(generation)"
 }
@@ -565,7 +568,7 @@ state_directory()
 	start || exit 1
 	before="$(generation) $(answer)"
 	head -c 1M /dev/zero >"$state/fill" 2>/dev/null
-	refuse "disk full: a push says so" "No space left" ecsctl push "$scratch/a.yaml"
+	refuse "disk full: a push says so" "No space left on device (make room on its disk" ecsctl push "$scratch/a.yaml"
 	same "disk full: nothing changed" "$before" "$(generation) $(answer)"
 	stop KILL
 	start || exit 1

@@ -27,10 +27,12 @@ main()
 	first_diff
 	diff_and_dry_run
 	notes_and_rollback
+	progress
 	dump
 	dump_hostile
 	lost_bundle
 	fields
+	documented
 	completion
 	config_at_start
 	config_hangup
@@ -210,6 +212,19 @@ notes_and_rollback()
 	field "leaves it out" '.generations[] | select(.generation == 4) | "\(.how) \(.uid) \(.reason)"' " null "
 }
 
+# A controller that does not get to it for two seconds.
+progress()
+{
+	local pid
+
+	pid=$(<"$run/controller.pid")
+	kill -STOP "$pid"
+	{ sleep 2.2; kill -CONT "$pid"; } &
+	exits "push --progress" 0 ecsctl push --progress "$a"
+	contains "says what it waits for" "$errors" "compiling and publishing: 1 s"
+	wait
+}
+
 # -- what is live --
 
 dump()
@@ -242,12 +257,13 @@ dump()
 # Every value of each line of JSON stands in its line of text.
 compiled_missing()
 {
-	paste -d '\t' <(jq -c '[.[] | select(. != null) | tostring]' <<<"$output") "$scratch/compiled" |
-		while IFS=$'\t' read -r values line; do
-			jq -r '.[]' <<<"$values" | while read -r value; do
-				[[ $line == *"$value"* ]] || echo "$value is not in: $line"
-			done
-		done
+	python3 -c '
+import json, sys
+for values, line in zip(sys.stdin, open(sys.argv[1])):
+    for value in json.loads(values).values():
+        if value is not None and str(value) not in line:
+            print(value, "is not in:", line)
+' "$scratch/compiled" <<<"$output"
 }
 
 # The same in another order compiles to the same lines.
@@ -331,6 +347,13 @@ fields_of()
 	same "text has what JSON has: ${*/$scratch/}" "" "$(grep -v '^[1-9][0-9]* values$' <<<"$got")"
 }
 
+# docs/api.md has a section for each path, with its method.
+documented()
+{
+	same "docs/api.md has every path, and no other" "$(sed -nE 's/^\t\{"(\/v1\/[a-z]+)", "([A-Z]+)", .*/\2 \1/p' user/controller/api.c | sort)" \
+		"$(sed -nE 's/^## ((GET|POST) \/v1\/[a-z]+)$/\1/p' docs/api.md | sort)"
+}
+
 completion()
 {
 	output=$(bash tests/e2e/complete.sh 2>&1)
@@ -357,18 +380,21 @@ settled()
 	ecsctl --json status 2>/dev/null | jq -e '.doing == ""'
 }
 
-# A file with a check that says at once, and then not for an hour, that one of two members is down.
+# "NAME..." TTL: a file with a check that says at once, and then not for an hour, that one of two members is down.
 config_file()
 {
+	local name
+
 	cat <<-YAML
 		server: {addresses: [198.18.0.1]}
 		checks: {there: {type: file, path: "$scratch/health/{member}", interval: 1h, fall: 1, rise: 1}}
 		pools: {main: {check: there, members: [{name: one, address: 192.0.2.1}, {name: two, address: 192.0.2.2}]}}
 		topologies: {all: {default: main, file: table.csv}}
 		services:
-		  - {name: $1, topology: all, ttl: $2}
-		  - {name: www.example.com, topology: all, ttl: $2}
 	YAML
+	for name in $1 www.example.com; do
+		echo "  - {name: $name, topology: all, ttl: $2}"
+	done
 }
 
 config_at_start()
@@ -406,10 +432,10 @@ config_hangup()
 	wait_for down_is_known
 	since=$(member_since)
 	id=$(service_id www.example.com)
-	config_file second.example.com 20 >"$scratch/site/site.yaml"
+	config_file "more.example.com second.example.com" 20 >"$scratch/site/site.yaml"
 	hangup "published"
 	same "SIGHUP: the change is live" "192.0.2.1" "$(answer 192.0.2.0/24 second.example.com A)"
-	same "SIGHUP: a service keeps its number, with one removed before it" "$id" "$(service_id www.example.com)"
+	same "SIGHUP: a service keeps its number behind others that come and go" "$id" "$(service_id www.example.com)"
 	same "SIGHUP: and the answers that were counted" 1 "$(counted www.example.com)"
 	same "SIGHUP: a pool that has not changed keeps its health" "$since down" "$(member_since) $(member_state)"
 	hangup "is what generation $(generation) was made of"

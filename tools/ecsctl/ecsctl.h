@@ -34,7 +34,7 @@ extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_ex
 	verb_diff, verb_dump, verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
 
 /*
- * Reads a verb's options: its own, and --json, --socket and --help, which every verb has. Own options are flags that set
+ * Reads a verb's options: its own, and --json, --socket, --progress and --help, which every verb has. Own options are flags that set
  * an int, or name an argument in a string; the list ends with a null name. Returns the position of the first argument,
  * or -1 - (exit code) when there is nothing more to do.
  */

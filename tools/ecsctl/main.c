@@ -34,15 +34,16 @@ static const struct verb *const verbs[] = {
 
 static void usage(FILE *to)
 {
-	fprintf(to, "Usage: ecsctl [--socket PATH] [--json] VERB [OPTION...] [ARGUMENT...]\n\nVerbs:\n");
+	fprintf(to, "Usage: ecsctl [--socket PATH] [--json] [--progress] VERB [OPTION...] [ARGUMENT...]\n\nVerbs:\n");
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		fprintf(to, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
 	fprintf(to, "\n`ecsctl VERB --help` says more. Options of all verbs:\n"
 		"  --json         print JSON\n"
+		"  --progress     show what takes longer than a second also if standard error is no terminal\n"
 		"  --socket PATH  the controller's socket (environment: ECSDNS_SOCKET; default: " SOCKET_DEFAULT ")\n"
 		"  --help\n\nIn place of a verb:\n"
 		"  --version\n"
-		"\nExit status: 0 done, 1 refused or not so, 2 wrong usage.\n");
+		"\nExit status: 0 done, 1 refused or not so (diff: something would change), 2 wrong usage.\n");
 }
 
 static void verb_help(const struct verb *verb)
@@ -70,8 +71,9 @@ int verb_options(struct ecsctl *ecsctl, int argc, char **argv, const struct verb
 		{"help", no_argument, NULL, 'h'},
 		{"json", no_argument, NULL, 'j'},
 		{"socket", required_argument, NULL, 's'},
+		{"progress", no_argument, NULL, 'p'},
 	};
-	int count = 3, option, i;
+	int count = 4, option, i;
 
 	for (i = 0; own && own[i].name; i++)
 		options[count++] = (struct option){own[i].name, own[i].flag ? no_argument : required_argument, NULL, 256 + i};
@@ -90,6 +92,8 @@ int verb_options(struct ecsctl *ecsctl, int argc, char **argv, const struct verb
 			ecsctl->is_json = 1;
 		else if (option == 's')
 			ecsctl->socket = optarg;
+		else if (option == 'p')
+			ecsctl->is_progress_wanted = 1;
 		else if (own[option - 256].flag)
 			*own[option - 256].flag = 1;
 		else
@@ -110,7 +114,8 @@ static int main_options(struct ecsctl *ecsctl, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, 'j'},
-		{"socket", required_argument, NULL, 's'}, {"version", no_argument, NULL, 'v'}, {0},
+		{"socket", required_argument, NULL, 's'}, {"progress", no_argument, NULL, 'p'},
+		{"version", no_argument, NULL, 'v'}, {0},
 	};
 	int option;
 
@@ -124,6 +129,9 @@ static int main_options(struct ecsctl *ecsctl, int argc, char **argv)
 			exit(DONE);
 		case 'j':
 			ecsctl->is_json = 1;
+			break;
+		case 'p':
+			ecsctl->is_progress_wanted = 1;
 			break;
 		case 's':
 			ecsctl->socket = optarg;

@@ -30,6 +30,7 @@ struct http {
 	uv_timer_t sweep;	/* old connections */
 	int open_handles;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *body_path;
 	size_t body_limit;
 	size_t body_octets;	/* of all requests */
 	struct http_connection *connections;
@@ -215,7 +216,7 @@ static int http_body_add(struct http_request *request, const char *octets, size_
 	size_t room = request->room ? request->room : 65536;
 	uint8_t *more;
 
-	if (length > http->body_limit - request->length)
+	if (length > request->limit - request->length)
 		return MHD_HTTP_CONTENT_TOO_LARGE;
 	while (room < request->length + length)
 		room *= 2;
@@ -239,16 +240,16 @@ static void http_body_refused(struct http_request *request, int status)
 	request->status = status;
 	if (status == MHD_HTTP_CONTENT_TOO_LARGE)
 		request->reply = json_pack("{s:o}", "error", json_sprintf("the body is larger than %zu octets",
-								      request->http->body_limit));
+								      request->limit));
 	else
 		request->reply = json_pack("{s:s}", "error", "too many uploads at once; try again");
 }
 
-static int http_declares_too_much(struct http *http, struct MHD_Connection *connection)
+static int http_declares_too_much(const struct http_request *request)
 {
-	const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const char *length = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-	return length && strtoull(length, NULL, 10) > http->body_limit;
+	return length && strtoull(length, NULL, 10) > request->limit;
 }
 
 static enum MHD_Result http_begin(struct http *http, struct MHD_Connection *connection, const char *path,
@@ -265,7 +266,9 @@ static enum MHD_Result http_begin(struct http *http, struct MHD_Connection *conn
 	request->path = strdup(path);
 	if (!request->method || !request->path)
 		return MHD_NO;
-	if (!http_declares_too_much(http, connection))
+	request->limit = !strcmp(path, http->body_path) && !strcmp(method, MHD_HTTP_METHOD_POST) ? http->body_limit :
+			 HTTP_BODY_OCTETS;
+	if (!http_declares_too_much(request))
 		return MHD_YES;
 	http_body_refused(request, MHD_HTTP_CONTENT_TOO_LARGE);
 	return http_send(request);
@@ -341,7 +344,7 @@ static int http_start_daemon(struct http *http, int listener)
 	return http->daemon ? 0 : -EIO;
 }
 
-int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, size_t body_limit,
+int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, const char *body_path, size_t body_limit,
 	       http_handler *handler, void *context)
 {
 	const union MHD_DaemonInfo *info;
@@ -356,6 +359,7 @@ int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, 
 		return listener;
 	}
 	http->loop = loop;
+	http->body_path = body_path;
 	http->body_limit = body_limit;
 	http->handler = handler;
 	http->context = context;

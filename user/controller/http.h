@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #define HTTP_CONNECTIONS_MAX 64
+#define HTTP_BODY_OCTETS 4096	/* where no body means anything: some clients send one all the same */
 #define HTTP_IDLE_SECONDS 15		/* without an octet */
 #define HTTP_CONNECTION_SECONDS 120	/* from connecting to the whole request; an upload at disk speed takes a few */
 
@@ -27,6 +28,7 @@ struct http_request {
 	uint8_t *body;		/* whole; a handler that wants to keep it takes it and leaves null */
 	size_t length;
 	size_t room;
+	size_t limit;		/* of the body */
 	void *owner;		/* the handler's, while it has not answered */
 	int status;		/* of the reply */
 	json_t *reply;
@@ -39,9 +41,10 @@ typedef void http_handler(void *context, struct http_request *request);
 
 /*
  * Listens on a Unix socket; `group` (or -1) may connect beside the owner. A stale socket is replaced, one that somebody
- * listens on is not: -EADDRINUSE. Bodies of more than body_limit octets get status 413. 0 or -errno.
+ * listens on is not: -EADDRINUSE. Only POSTs to `body_path` may have bodies of more than HTTP_BODY_OCTETS, and those of at
+ * most body_limit; others get status 413. 0 or -errno.
  */
-int http_start(struct http **http, uv_loop_t *loop, const char *path, int group, size_t body_limit,
+int http_start(struct http **http, uv_loop_t *loop, const char *path, int group, const char *body_path, size_t body_limit,
 	       http_handler *handler, void *context);
 
 /* Closes connections and the socket, and removes it. The loop must run once more before *http is freed by it. */

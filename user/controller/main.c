@@ -155,7 +155,7 @@ static int main_listen(struct controller *controller)
 {
 	int fault;
 
-	fault = http_start(&controller->http, &controller->loop, controller->socket, controller->group,
+	fault = http_start(&controller->http, &controller->loop, controller->socket, controller->group, "/v1/push",
 			   BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4), api_handle, controller);
 
 	if (fault == -EADDRINUSE)

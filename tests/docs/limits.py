@@ -13,6 +13,7 @@ INNER = {
     "user/controller/rows.c:ROW_OCTETS_MAX": "keys and values of our tables",
     "user/controller/admin_effects.c:NAMED_MAX": "names in one warning",
     "user/controller/admin_names.c:HINT_DISTANCE_MAX": "letters between a name and one that may be meant",
+    "user/controller/note.c:NOTE_OCTETS_MAX": "files that we write",
     "user/fallback/response.c:POINTER_MAX": "RFC 1035",
     "maps/wire.h:COOKIE_SERVER_OCTETS_MAX": "RFC 7873",
     "user/fallback/options.h:OPTIONS_OCTETS_MAX": "what our own options may need",

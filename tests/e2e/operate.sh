@@ -325,7 +325,7 @@ fields()
 	fields_of '.*_seconds' rollback --dry-run 5
 	fields_of none history
 	fields_of none dump
-	fields_of none status
+	fields_of '.health.age' status
 	fields_of none stats --all
 	fields_of none explain 240b:10:200::/40 www.example.com AAAA
 	fields_of none explain 192.0.2.1 v4.example.com A

@@ -368,11 +368,20 @@ completion()
 # Stops the controller, and starts it with these options.
 restart()
 {
-	kill -TERM "$(<"$run/controller.pid")"
-	wait_for test ! -e "$ECSDNS_SOCKET"
+	local pid
+
+	pid=$(<"$run/controller.pid")
+	kill -TERM "$pid"
+	wait_for gone "$pid"
 	log_mark
 	CONTROLLER_OPTIONS="$*" $lab start >/dev/null
 	wait_for settled
+}
+
+# PID: ended, and maybe not waited for
+gone()
+{
+	[[ $(ps -o stat= -p "$1") == Z* ]] || ! kill -0 "$1"
 }
 
 settled()
@@ -408,7 +417,7 @@ config_at_start()
 	config_file first.example.com 10 >"$scratch/site/site.yaml"
 	before=$(generation)
 	restart --config "$scratch/site/site.yaml"
-	wait_for test "$(generation)" -gt "$before"
+	wait_for generation_is $((before + 1))
 	same "--config is pushed at start" $((before + 1)) "$(generation)"
 	same "and answers" 192.0.2.1 "$(answer 192.0.2.0/24 first.example.com A)"
 	contains "history says where it came from" "$(ecsctl history | tail -n 1)" "config $scratch/site/site.yaml"

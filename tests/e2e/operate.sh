@@ -26,6 +26,7 @@ main()
 	CONTROLLER_OPTIONS="" $lab up >"$scratch/up" 2>&1 || { sed 's/^/# /' "$scratch/up"; echo "Bail out! the lab did not come up"; exit 1; }
 	first_diff
 	diff_and_dry_run
+	states_of_both
 	notes_and_rollback
 	progress
 	dump
@@ -179,6 +180,17 @@ long_lists()
 	exits "diff --all" 1 ecsctl diff --all "$scratch/a/many.yaml"
 	same "all of them are shown" 300 "$(grep -c '~ 10\.' <<<"$output")"
 	ecsctl push "$a" >/dev/null 2>&1
+}
+
+# Whatever members' states are, both configurations have the same.
+states_of_both()
+{
+	ecsctl drain v4-main/v4-main-a >/dev/null 2>&1
+	exits "diff of what is live, with a member drained" 0 ecsctl diff "$a"
+	sed 's/ttl: 20/ttl: 25/' "$a" >"$scratch/a/ttl.yaml"
+	exits "diff of another TTL" 1 ecsctl diff "$scratch/a/ttl.yaml"
+	contains "neither answer has the drained member" "$output" "A, main: ttl 20: 192.0.2.2, 192.0.2.3 -> ttl 25: 192.0.2.2, 192.0.2.3"
+	ecsctl enable v4-main/v4-main-a >/dev/null
 }
 
 # -- undoing --

@@ -6,8 +6,8 @@
 #include "user/controller/controller.h"
 
 /*
- * diff_json() of generation `before`, 0 for none, and `made`, which has its zones; both with the members' states of this
- * moment. 0 with *changes a new reference; or -errno with an error in `faults`: the bundle is lost or spoilt.
+ * diff_json() of generation `before`, 0 for none, and `made`, which has its zones; a member of both has the state that `made`
+ * was compiled with. 0 with *changes a new reference; or -errno with an error in `faults`: the bundle is lost or spoilt.
  */
 int changes_find(struct controller *controller, uint32_t before, const struct generation *made, size_t limit,
 		 json_t **changes, struct faults *faults);

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "tools/ecsctl/ecsctl.h"
+#include "user/common/bundle.h"
 
 #define HOST "http://ecsdns"	/* never looked up; HTTP wants one */
 #define CONNECT_SECONDS 10L
+#define CLIENT_BUNDLE_OCTETS_MAX (BUNDLE_OCTETS_MAX + (BUNDLE_OCTETS_MAX >> 4))	/* what a push may hold, a dump does, too */
 #define REPLY_OCTETS_MAX (256UL << 20)	/* several times the health of a hundred thousand members */
 
 struct client {
@@ -28,9 +30,10 @@ struct client {
 static size_t client_receive(char *octets, size_t one, size_t count, void *context)
 {
 	struct client *client = context;
+	size_t most = client->request->octets ? CLIENT_BUNDLE_OCTETS_MAX : REPLY_OCTETS_MAX;
 	char *more = NULL;
 
-	if (client->length + one * count <= REPLY_OCTETS_MAX)
+	if (client->length + one * count <= most)
 		more = realloc(client->text, client->length + one * count + 1);
 	if (!more)
 		return 0;

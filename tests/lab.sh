@@ -12,8 +12,8 @@
 #   sudo tests/lab.sh down               remove every trace
 #
 # LAB=name gives a lab of its own beside the others. BUILD=dir takes the programs from there (default build/).
-# LOADER_OPTIONS are given to `ecsdns-loader attach`, FALLBACK_OPTIONS to the fallback; FALLBACK_COMMAND stands in front of
-# it and has to become it by exec.
+# LOADER_OPTIONS are given to `ecsdns-loader attach`, CONTROLLER_OPTIONS and FALLBACK_OPTIONS to the daemons;
+# FALLBACK_COMMAND stands in front of the fallback and has to become it by exec.
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -125,7 +125,9 @@ make_bpffs()
 
 start_daemons()
 {
-	start_one controller ecsdns-controller --pins "$ECSDNS_PINS" --socket "$ECSDNS_SOCKET" --state "$ECSDNS_STATE"
+	# shellcheck disable=SC2086
+	start_one controller ecsdns-controller --pins "$ECSDNS_PINS" --socket "$ECSDNS_SOCKET" --state "$ECSDNS_STATE" \
+		${CONTROLLER_OPTIONS:-}
 	wait_for "the controller's socket" test -S "$ECSDNS_SOCKET"
 	# shellcheck disable=SC2086
 	start_one fallback ${FALLBACK_COMMAND:-} ecsdns-fallback --pins "$ECSDNS_PINS" --state "$ECSDNS_STATE" --workers 2 \

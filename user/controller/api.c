@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "user/common/readiness.h"
+#include "user/controller/metrics.h"
 #include "user/controller/push.h"
 
 void api_refuse(struct http_request *request, int status, const char *format, ...)
@@ -154,6 +155,7 @@ static const struct {
 	{"/v1/explain", "GET", explain_handle},
 	{"/v1/health", "GET", health_handle},
 	{"/v1/admin", "POST", admin_handle},
+	{"/metrics", "GET", metrics_handle},
 };
 
 void api_handle(void *context, struct http_request *request)
@@ -167,5 +169,6 @@ void api_handle(void *context, struct http_request *request)
 			routes[i].handle(context, request);
 		return;
 	}
-	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, explain, health and admin");
+	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, explain, health and admin, "
+		   "and /metrics");
 }

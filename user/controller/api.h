@@ -11,6 +11,8 @@
  *	POST admin?object=&action=[&reason=]	action: drain, disable, up, down, or enable to remove the setting; replies when
  *						it is saved and the answers have followed
  *
+ * Beside them GET /metrics, in Prometheus' text format (metrics.h).
+ *
  * Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
  */
 #ifndef ECSDNS_CONTROLLER_API_H

@@ -62,11 +62,14 @@ int checks_down_of(const struct checks *checks, const struct config *config, con
 void checks_pause(struct checks *checks, uint32_t member, bool is_paused);
 
 const struct health_member *checks_member(const struct checks *checks, uint32_t number);
+/* Its last result; CHECK_REASON_COUNT: none of this process, or of another check, or it has no check. */
+enum check_reason checks_last(const struct checks *checks, uint32_t number);
 const struct config *checks_config(const struct checks *checks);	/* null before the first checks_load() */
 
 struct checks_figures {
 	uint64_t started, ended;
 	uint64_t results[CHECK_REASON_COUNT];
+	uint64_t last_result;			/* nanoseconds of uv_hrtime(); 0: none */
 	uint32_t running, running_most;		/* now, and ever */
 	uint32_t queued, queued_most;		/* due, while there is no room */
 	uint32_t max_running;			/* as far as the limit of open files allows */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "user/controller/figures.h"
 #include "user/controller/http.h"
 #include "user/controller/publish.h"
 #include "user/controller/states.h"
@@ -20,15 +21,20 @@
 #define CONTROL_SOCKET_DEFAULT "/run/ecsdns/control.sock"
 
 struct push;
+struct metrics;
 
 struct controller {
 	const char *pins;
 	const char *state_path;
 	const char *socket;
 	const char *config;		/* --config, or null */
+	const char *metrics_address;	/* --metrics, or null */
+	int metrics_services;		/* enum metrics_services */
 	int group;			/* of the socket; -1: the process's */
 	uv_loop_t loop;
 	struct http *http;
+	struct metrics *metrics;
+	struct figures figures;
 	struct tables tables;
 	struct state state;
 	struct publisher publisher;

@@ -28,7 +28,8 @@ struct push {
 	struct ids ids;
 	struct generation *made;
 	struct image_changes changes;
-	uint64_t compile_nanoseconds, publish_nanoseconds;
+	uint64_t compile_nanoseconds, publish_nanoseconds, all_nanoseconds;
+	enum figures_result blame;	/* whose fault it is, should this step fail */
 	const char *done;		/* "published", "adopted", ...: for the log */
 };
 
@@ -122,9 +123,12 @@ static int push_publish(struct push *push, uint32_t number, const struct bundle 
 	if (keep && bundle_write_tar(keep, &archive, &publication.length))
 		return faults_memory(&push->faults);
 	publication.bundle = archive;
+	push->blame = FIGURES_failed;
 	fault = push->kind == PUSH_DRY ? publish_try(&push->controller->publisher, &publication, &push->faults) :
 		publish(&push->controller->publisher, &publication, &push->changes, &push->faults);
 	free(archive);
+	if (fault == -E2BIG)
+		push->blame = FIGURES_refused;
 	push->publish_nanoseconds = uv_hrtime() - began;
 	push->made->number = push->kind == PUSH_DRY ? 0 : number;
 	push->made->published = time(NULL);
@@ -147,6 +151,7 @@ static int push_new(struct push *push)
 	uint32_t number;
 	int fault = push_check_pins(push);
 
+	push->blame = fault ? FIGURES_failed : FIGURES_refused;
 	if (!fault && push->kind == PUSH_ROLLBACK)
 		fault = push_read_kept(push, push->of);
 	if (!fault)
@@ -322,8 +327,10 @@ static int push_begin(struct push *push)
 static void push_on_work(uv_work_t *work)
 {
 	struct push *push = work->data;
+	uint64_t began = uv_hrtime();
 
 	push->fault = push->kind == PUSH_START ? push_begin(push) : push_new(push);
+	push->all_nanoseconds = uv_hrtime() - began;
 	publisher_set_phase(&push->controller->publisher, "");
 }
 
@@ -346,6 +353,14 @@ static void push_log(const struct push *push)
 		log_notice("nothing has been published yet: waiting for a push");
 	else
 		log_error("the start left the tables as they are; waiting for a push");
+}
+
+static void push_count_result(const struct push *push)
+{
+	enum figures_result result = push->fault == -ENOMEM ? FIGURES_failed : push->fault ? push->blame : FIGURES_done;
+
+	if (push->kind == PUSH_BUNDLE || push->kind == PUSH_ROLLBACK)
+		figures_count_push(&push->controller->figures, result, push->all_nanoseconds);
 }
 
 /* Entries in use, for status: what the images hold. */
@@ -408,6 +423,7 @@ static void push_on_done(uv_work_t *work, int status)
 	(void)status;
 	push_log(push);
 	push_count(controller);
+	push_count_result(push);
 	push_answer(push);
 	if (!push->fault && push->kind != PUSH_DRY) {
 		controller->live = push->made;

@@ -117,7 +117,7 @@ static void api_status(struct controller *controller, struct http_request *reque
 
 static void api_stats(struct controller *controller, struct http_request *request)
 {
-	http_reply(request, 200, stats_json(controller));
+	page_reply(&controller->stats, request, 0);
 }
 
 static void api_history(struct controller *controller, struct http_request *request)

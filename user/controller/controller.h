@@ -15,6 +15,7 @@
 
 #include "user/controller/figures.h"
 #include "user/controller/http.h"
+#include "user/controller/page.h"
 #include "user/controller/publish.h"
 #include "user/controller/states.h"
 
@@ -33,6 +34,7 @@ struct controller {
 	int group;			/* of the socket; -1: the process's */
 	uv_loop_t loop;
 	struct http *http;
+	struct page stats;
 	struct metrics *metrics;
 	struct figures figures;
 	struct tables tables;

@@ -219,6 +219,8 @@ static int main_start(struct controller *controller)
 	if (!fault)
 		fault = main_read_ids(controller, &faults);
 	if (!fault)
+		page_init(&controller->stats, &stats_kind, &controller->loop, &controller->tables);
+	if (!fault)
 		fault = metrics_init(controller, controller->metrics_services);
 	if (!fault)
 		fault = controller->metrics_address ? metrics_listen(controller, controller->metrics_address) : 0;
@@ -263,6 +265,7 @@ static void main_run(struct controller *controller)
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	beat_stop(controller);
+	page_stop(&controller->stats);
 	metrics_stop(controller);
 	http_stop(controller->http);
 	states_stop(&controller->states);
@@ -283,6 +286,7 @@ int main(int argc, char **argv)
 	fault = main_start(&controller);
 	if (!fault)
 		main_run(&controller);
+	page_free(&controller.stats);
 	metrics_free(&controller);
 	generation_free(controller.live);
 	publisher_free(&controller.publisher);

@@ -9,96 +9,46 @@
 #include "user/common/log.h"
 #include "user/controller/api.h"
 #include "user/controller/metrics_text.h"
+#include "user/controller/page.h"
 
 struct metrics {
 	struct controller *controller;
 	enum metrics_services services;
-	struct http *http;		/* over TCP; null: no such */
-	uv_work_t work;
-	bool is_making;
-	struct metrics_snapshot snapshot;	/* while one is made */
-	int fault;
-	char *text;
-	size_t length;
-	struct http_request *waiting;	/* linked by their `owner` */
-	struct http_page *page;		/* the last one; null: none */
-	uint64_t made;			/* when, in milliseconds of the loop's clock */
+	struct http *http;			/* over TCP; null: no such */
+	struct metrics_snapshot snapshot;	/* while a page is made */
+	struct page page;
 };
 
 /* -- a page -- */
 
-static void metrics_on_work(uv_work_t *work)
+static int metrics_prepare(void *context)
 {
-	struct metrics *metrics = work->data;
+	struct metrics *metrics = context;
 
-	metrics->fault = metrics_page(&metrics->snapshot, &metrics->text, &metrics->length);
+	return metrics_snapshot(&metrics->snapshot, metrics->controller, metrics->services);
 }
 
-/* Takes the first of a list. */
-static struct http_request *metrics_next(struct http_request **list)
+static int metrics_make(void *context, char **text, size_t *length)
 {
-	struct http_request *request = *list;
+	const struct metrics *metrics = context;
 
-	if (request)
-		*list = request->owner;
-	return request;
+	return metrics_page(&metrics->snapshot, text, length);
 }
 
-/* Replying may bring the next request, and with it the next page: so all is in order before, and the list is a copy. */
-static void metrics_on_done(uv_work_t *work, int status)
+static void metrics_clean(void *context)
 {
-	struct metrics *metrics = work->data;
-	struct http_request *waiting = metrics->waiting, *request;
-	struct http_page *page = metrics->fault ? NULL : http_page_new(metrics->text, metrics->length, METRICS_TYPE);
-	int fault = metrics->fault ? metrics->fault : page ? 0 : -ENOMEM;
+	struct metrics *metrics = context;
 
-	(void)status;
 	metrics_snapshot_free(&metrics->snapshot);
-	http_page_drop(metrics->page);
-	metrics->page = page;
-	metrics->made = uv_now(&metrics->controller->loop);
-	metrics->waiting = NULL;
-	metrics->is_making = false;
-	if (page)
-		http_page_keep(page);
-	while ((request = metrics_next(&waiting))) {
-		if (fault)
-			api_refuse(request, 500, "reading the counters: %s", strerror(-fault));
-		else
-			http_reply_page(request, page);
-	}
-	http_page_drop(page);
 }
 
-static int metrics_make(struct metrics *metrics)
-{
-	int fault = metrics_snapshot(&metrics->snapshot, metrics->controller, metrics->services);
-
-	if (!fault)
-		fault = uv_queue_work(&metrics->controller->loop, &metrics->work, metrics_on_work, metrics_on_done);
-	if (fault)
-		metrics_snapshot_free(&metrics->snapshot);
-	else
-		metrics->is_making = true;
-	return fault;
-}
-
-static void metrics_wait(struct metrics *metrics, struct http_request *request)
-{
-	int fault = metrics->is_making ? 0 : metrics_make(metrics);
-
-	if (fault) {
-		api_refuse(request, 500, "%s", strerror(-fault));
-		return;
-	}
-	request->owner = metrics->waiting;
-	metrics->waiting = request;
-	http_wait(request);
-}
+static const struct page_kind metrics_kind = {
+	.type = METRICS_TYPE, .prepare = metrics_prepare, .make = metrics_make, .clean = metrics_clean,
+};
 
 void metrics_handle(struct controller *controller, struct http_request *request)
 {
-	metrics_wait(controller->metrics, request);
+	page_reply(&controller->metrics->page, request, 0);
 }
 
 /* -- over TCP -- */
@@ -106,16 +56,13 @@ void metrics_handle(struct controller *controller, struct http_request *request)
 static void metrics_on_tcp(void *context, struct http_request *request)
 {
 	struct metrics *metrics = context;
-	uint64_t now = uv_now(&metrics->controller->loop);
 
 	if (strcmp(request->path, "/metrics"))
 		api_refuse(request, 404, "there is nothing here but /metrics");
 	else if (strcmp(request->method, "GET") && strcmp(request->method, "HEAD"))
 		api_refuse(request, 405, "/metrics takes GET and HEAD");
-	else if (metrics->page && now - metrics->made < METRICS_PAGE_MILLISECONDS)
-		http_reply_page(request, metrics->page);
 	else
-		metrics_wait(metrics, request);
+		page_reply(&metrics->page, request, METRICS_PAGE_MILLISECONDS);
 }
 
 /* "127.0.0.1:9530" or "[::1]:9530". 0 with *out for freeaddrinfo(), or -EINVAL. */
@@ -183,27 +130,23 @@ int metrics_init(struct controller *controller, enum metrics_services services)
 		return -ENOMEM;
 	metrics->controller = controller;
 	metrics->services = services;
-	metrics->work.data = metrics;
+	page_init(&metrics->page, &metrics_kind, &controller->loop, metrics);
 	controller->metrics = metrics;
 	return 0;
 }
 
 void metrics_stop(struct controller *controller)
 {
-	struct metrics *metrics = controller->metrics;
-	struct http_request *request;
-
-	while ((request = metrics_next(&metrics->waiting)))
-		api_refuse(request, 503, "the controller is stopping");
-	if (metrics->http)
-		http_stop(metrics->http);
+	page_stop(&controller->metrics->page);
+	if (controller->metrics->http)
+		http_stop(controller->metrics->http);
 }
 
 void metrics_free(struct controller *controller)
 {
 	if (!controller->metrics)
 		return;
-	http_page_drop(controller->metrics->page);
+	page_free(&controller->metrics->page);
 	free(controller->metrics);
 	controller->metrics = NULL;
 }

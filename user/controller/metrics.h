@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * GET /metrics, on the control socket and, if asked for, on a TCP address of its own, where there is nothing else. A page is
- * made in another thread, one at a time: who asks meanwhile gets the same one. Over TCP, where anybody may ask, a page serves
- * for METRICS_PAGE_MILLISECONDS.
+ * GET /metrics, on the control socket and, if asked for, on a TCP address of its own, where there is nothing else. Over TCP,
+ * where anybody may ask, a page serves for METRICS_PAGE_MILLISECONDS.
  */
 #ifndef ECSDNS_CONTROLLER_METRICS_H
 #define ECSDNS_CONTROLLER_METRICS_H

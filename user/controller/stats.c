@@ -25,37 +25,42 @@ static json_t *stats_reasons(const struct tables *tables)
 	return list;
 }
 
+/* An object of the list and what it is sorted by, which is looked for once. */
+struct stats_row {
+	const char *name, *second;
+	json_t *object;
+};
+
 static int stats_order(const void *one, const void *other)
 {
-	static const char *const fields[] = {"service", "topology", "region"};
-	const json_t *a = *(json_t *const *)one, *b = *(json_t *const *)other;
-	const char *text;
-	int order = 0;
+	const struct stats_row *a = one, *b = other;
+	int order = strcmp(a->name, b->name);
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && !order; i++) {
-		text = json_string_value(json_object_get(a, fields[i]));
-		order = text ? strcmp(text, json_string_value(json_object_get(b, fields[i]))) : 0;
-	}
-	return order;
+	return order ? order : strcmp(a->second, b->second);
 }
 
-/* By name; hashes are walked in no order. Takes the list, and returns it as it is without memory. */
-static json_t *stats_sorted(json_t *list)
+/* By these two fields; hashes are walked in no order. Takes the list, and returns it as it is without memory. */
+static json_t *stats_sorted(json_t *list, const char *name, const char *second)
 {
 	size_t count = json_array_size(list);
-	json_t **each = calloc(count + 1, sizeof(*each)), *sorted = list ? json_array() : NULL;
+	struct stats_row *rows = calloc(count + 1, sizeof(*rows));
+	json_t *sorted = list ? json_array() : NULL;
 
-	if (!each || !sorted) {
-		free(each);
+	if (!rows || !sorted) {
+		free(rows);
 		json_decref(sorted);
 		return list;
 	}
+	for (size_t i = 0; i < count; i++) {
+		json_t *object = json_array_get(list, i);
+
+		rows[i] = (struct stats_row){json_string_value(json_object_get(object, name)),
+					     json_string_value(json_object_get(object, second)), object};
+	}
+	qsort(rows, count, sizeof(*rows), stats_order);
 	for (size_t i = 0; i < count; i++)
-		each[i] = json_array_get(list, i);
-	qsort(each, count, sizeof(*each), stats_order);
-	for (size_t i = 0; i < count; i++)
-		json_array_append(sorted, each[i]);
-	free(each);
+		json_array_append(sorted, rows[i].object);
+	free(rows);
 	json_decref(list);
 	return sorted;
 }
@@ -88,7 +93,7 @@ static json_t *stats_services(const struct tables *tables)
 						      "packets", (json_int_t)hits[id]));
 	}
 	free(hits);
-	return stats_sorted(list);
+	return stats_sorted(list, "service", "service");
 }
 
 static json_t *stats_regions(const struct tables *tables)
@@ -111,11 +116,22 @@ static json_t *stats_regions(const struct tables *tables)
 						      "packets", (json_int_t)hits[id]));
 	}
 	free(hits);
-	return stats_sorted(list);
+	return stats_sorted(list, "topology", "region");
 }
 
-json_t *stats_json(const struct controller *controller)
+static int stats_make(void *context, char **text, size_t *length)
 {
-	return json_pack("{s:o, s:o, s:o}", "reasons", stats_reasons(&controller->tables),
-			 "services", stats_services(&controller->tables), "regions", stats_regions(&controller->tables));
+	const struct tables *tables = context;
+	json_t *json = json_pack("{s:o, s:o, s:o}", "reasons", stats_reasons(tables), "services", stats_services(tables),
+				 "regions", stats_regions(tables));
+
+	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	json_decref(json);
+	if (!*text)
+		return -ENOMEM;
+	*length = strlen(*text);
+	(*text)[(*length)++] = '\n';	/* in place of the terminating zero, which is not sent */
+	return 0;
 }
+
+const struct page_kind stats_kind = {.type = "application/json", .make = stats_make};

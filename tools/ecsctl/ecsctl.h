@@ -29,7 +29,7 @@ struct verb {
 	int (*run)(struct ecsctl *ecsctl, int argc, char **argv);	/* returns an exit code */
 };
 
-extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_explain, verb_rollback, verb_history, verb_health,
+extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_top, verb_explain, verb_rollback, verb_history, verb_health,
 	verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
 
 /*

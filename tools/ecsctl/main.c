@@ -18,6 +18,7 @@ static const struct verb *const verbs[] = {
 	&verb_history,
 	&verb_status,
 	&verb_stats,
+	&verb_top,
 	&verb_explain,
 	&verb_health,
 	&verb_watch,

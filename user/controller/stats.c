@@ -122,7 +122,7 @@ static json_t *stats_regions(const struct tables *tables)
 static int stats_make(void *context, char **text, size_t *length)
 {
 	const struct tables *tables = context;
-	json_t *json = json_pack("{s:o, s:o, s:o}", "reasons", stats_reasons(tables), "services", stats_services(tables),
+	json_t *json = json_pack("{s:I, s:o, s:o, s:o}", "nanoseconds", (json_int_t)uv_hrtime(), "reasons", stats_reasons(tables), "services", stats_services(tables),
 				 "regions", stats_regions(tables));
 
 	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;

@@ -90,20 +90,21 @@ def main():
         for number in range(3):
             os.dup2(other, number)
         os.execvp(command[0], command)
-    first = follow(terminal, screen, 2.6)
+    os.close(other)
+    first = follow(terminal, screen, 1.6)
     print("enters", first.startswith(b"\x1b[?1049h\x1b[?25l"))
     for line in screen.lines:
         print("large", line)
     resize(terminal, screen, 9, 40)
-    follow(terminal, screen, 0.5)
+    follow(terminal, screen, 0.3)
     for line in screen.lines:
         print("small", line)
     os.write(terminal, KEYS[key])
-    last = follow(terminal, screen, 1)
+    last = follow(terminal, screen, 5)
     _, status = os.waitpid(child, 0)
     print("leaves", last.endswith(b"\x1b[?25h\x1b[?1049l"))
     print("status", os.waitstatus_to_exitcode(status))
-    print("restored", termios.tcgetattr(other) == before)
+    print("restored", termios.tcgetattr(terminal) == before)
     print("fault", screen.fault)
 
 

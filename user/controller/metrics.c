@@ -72,9 +72,10 @@ static int metrics_address(const char *text, struct addrinfo **out)
 		.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 	};
 	const char *port = strrchr(text, ':'), *end = port;
-	char address[NI_MAXHOST];
+	char address[NI_MAXHOST], *rest;
 
-	if (!port || (size_t)(port - text) >= sizeof(address) || port[1] < '1' || port[1] > '9')
+	if (!port || (size_t)(port - text) >= sizeof(address) || port[1] < '1' || port[1] > '9' ||
+	    strtoul(port + 1, &rest, 10) > 65535 || *rest)
 		return -EINVAL;
 	if (*text == '[') {
 		text++;

@@ -5,6 +5,7 @@ The TCP address of the metrics, as those use it who mean no good. Prints "NAME S
 status came; "silent N" of the connections that say nothing are served at once, and "seconds S" is when all were closed.
 
 usage: metrics_tcp.py ADDRESS PORT
+       metrics_tcp.py hold ADDRESS PORT     listens there in the controller's place for 20 seconds, and says so
 """
 import socket
 import sys
@@ -42,7 +43,21 @@ def exchange(address, octets):
     return reply
 
 
+def hold(address):
+    while True:  # threads of a controller that has ended may hold it for a moment
+        try:
+            listener = socket.create_server(address)
+            break
+        except OSError:
+            time.sleep(0.05)
+    print("holds", flush=True)
+    time.sleep(20)
+    listener.close()
+
+
 def main():
+    if sys.argv[1] == "hold":
+        return hold((sys.argv[2], int(sys.argv[3])))
     address = (sys.argv[1], int(sys.argv[2]))
     for name, octets in REQUESTS.items():
         reply = exchange(address, octets)

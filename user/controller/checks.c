@@ -326,7 +326,6 @@ static void checks_on_done(void *context, const struct check_result *result)
 	entry_ended(entry);
 	entry->last = result->reason;
 	checks->figures.results[result->reason]++;
-	checks->figures.last_result = uv_hrtime();
 	if (result->reason == CHECK_unable)
 		checks_say_unable(checks, entry, result->text);
 	if (checks->owner.lock)

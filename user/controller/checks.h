@@ -69,7 +69,6 @@ const struct config *checks_config(const struct checks *checks);	/* null before 
 struct checks_figures {
 	uint64_t started, ended;
 	uint64_t results[CHECK_REASON_COUNT];
-	uint64_t last_result;			/* nanoseconds of uv_hrtime(); 0: none */
 	uint32_t running, running_most;		/* now, and ever */
 	uint32_t queued, queued_most;		/* due, while there is no room */
 	uint32_t max_running;			/* as far as the limit of open files allows */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "user/common/readiness.h"
 #include "user/common/version.h"
 #include "user/controller/choose.h"
 #include "user/controller/counts.h"
@@ -18,7 +19,7 @@
 int metrics_snapshot(struct metrics_snapshot *snapshot, struct controller *controller, enum metrics_services services)
 {
 	*snapshot = (struct metrics_snapshot){
-		.tables = &controller->tables, .publisher = &controller->publisher, .live = controller->live,
+		.tables = &controller->tables, .pins = controller->pins, .publisher = &controller->publisher, .live = controller->live,
 		.figures = controller->figures, .started = controller->started, .services = services,
 	};
 	memcpy(snapshot->used, controller->used, sizeof(snapshot->used));
@@ -249,13 +250,13 @@ static void page_reactions(FILE *out, const struct metrics_snapshot *snapshot)
 
 static int page_health(FILE *out, const struct metrics_snapshot *snapshot)
 {
-	uint64_t last = snapshot->checks.last_result;
+	uint64_t current = __atomic_load_n(&snapshot->tables->health->current, __ATOMIC_RELAXED);
 	int fault = 0;
 
 	page_count(out, METRIC_health_followed, publisher_follows(snapshot->publisher));
 	metric_begin(out, METRIC_health_age_seconds);
-	if (last)
-		metric_seconds(out, METRIC_health_age_seconds, (uv_hrtime() - last) / 1e9, NULL);
+	if (current)
+		metric_seconds(out, METRIC_health_age_seconds, (readiness_now() - current) / 1e9, NULL);
 	metric_begin(out, METRIC_pool_up);
 	if (snapshot->live)
 		fault = page_pools(out, snapshot);
@@ -302,6 +303,26 @@ static void page_tables(FILE *out, const struct metrics_snapshot *snapshot)
 		metric_count(out, METRIC_table_capacity, snapshot->tables->entries[shown[i]], "table", table_name(shown[i]), NULL);
 }
 
+/* -- whom this host answers -- */
+
+static int page_interfaces(FILE *out, const struct metrics_snapshot *snapshot)
+{
+	json_t *interfaces, *missing, *each;
+	size_t attached, i;
+
+	interfaces = readiness_interfaces(snapshot->tables, &attached);
+	missing = readiness_missing(snapshot->tables, snapshot->pins, attached, READINESS_AGE_MAX);
+	metric_begin(out, METRIC_ready);
+	metric_count(out, METRIC_ready, missing && !json_array_size(missing), NULL);
+	metric_begin(out, METRIC_interface_info);
+	json_array_foreach(interfaces, i, each)
+		metric_count(out, METRIC_interface_info, 1, "interface", json_string_value(json_object_get(each, "interface")),
+			     "mode", json_string_value(json_object_get(each, "mode")), NULL);
+	json_decref(interfaces);
+	json_decref(missing);
+	return interfaces && missing ? 0 : -ENOMEM;
+}
+
 /* -- the whole -- */
 
 static int page_write(FILE *out, const struct metrics_snapshot *snapshot)
@@ -310,7 +331,9 @@ static int page_write(FILE *out, const struct metrics_snapshot *snapshot)
 	int fault;
 
 	page_build(out, snapshot);
-	fault = page_queries(out, snapshot);
+	fault = page_interfaces(out, snapshot);
+	if (!fault)
+		fault = page_queries(out, snapshot);
 	if (!fault)
 		fault = page_answers(out, snapshot);
 	page_pushes(out, snapshot);

@@ -19,6 +19,7 @@ enum metrics_services {
 
 struct metrics_snapshot {
 	struct tables *tables;
+	const char *pins;
 	struct publisher *publisher;
 	struct generation *live;	/* shared; null: none */
 	struct states_glance glance;	/* of its members */

@@ -3,9 +3,10 @@
 """
 Asks at known rates over UDP, until SIGTERM or the time is over.
 
-usage: paced.py SERVER SECONDS RATE,NAME,TYPE,BLOCK...    BLOCK is a client subnet or "-"
+usage: paced.py SERVER SECONDS LOG RATE,NAME,TYPE,BLOCK...    BLOCK is a client subnet or "-"
 
-Prints, for each, how many queries were sent, and at the end how many replies came.
+Prints, for each, how many queries were sent, and at the end how many replies came. LOG gets lines of the monotonic clock
+in nanoseconds and how many of each were sent by then: a busy host keeps no pace.
 """
 import signal
 import socket
@@ -27,7 +28,8 @@ def query(name, rdtype, block):
 
 
 def main():
-    server, seconds, groups = sys.argv[1], float(sys.argv[2]), [group.split(",") for group in sys.argv[3:]]
+    server, seconds, groups = sys.argv[1], float(sys.argv[2]), [group.split(",") for group in sys.argv[4:]]
+    log = open(sys.argv[3], "w", encoding="ascii", buffering=1)
     wires = [query(name, rdtype, block) for _, name, rdtype, block in groups]
     sent = [0] * len(groups)
     received = number = 0
@@ -45,6 +47,7 @@ def main():
                 wires[i][0:2] = number.to_bytes(2, "big")
                 peer.send(wires[i])
                 sent[i] += 1
+        print(time.monotonic_ns(), *sent, file=log)
         time.sleep(TICK)
         try:
             while peer.recv(4096):

@@ -9,7 +9,7 @@
 #include "tools/ecsctl/ecsctl.h"
 
 /*
- * Rates a second between two replies: {"seconds", "answered", "passed", "dropped", "fallback", "reasons": [{"reason",
+ * Rates a second between two replies: {"nanoseconds" (of the host's monotonic clock, at the second), "seconds", "answered", "passed", "dropped", "fallback", "reasons": [{"reason",
  * "outcome", "driver", "fallback"}], "services": [{"service", "rate"}], "regions": [{"topology", "region", "rate"}]}. Lists
  * begin with the highest; what stood still is left out. Null without memory, or if no time has passed.
  */

@@ -102,7 +102,8 @@ json_t *top_rates(const json_t *before, const json_t *now)
 {
 	static const char *const service[2] = {"service", "service"}, *const region[2] = {"topology", "region"};
 	double seconds = (field_number(now, "nanoseconds") - field_number(before, "nanoseconds")) / 1e9;
-	json_t *rates = seconds > 0 ? json_pack("{s:f}", "seconds", seconds) : NULL;
+	json_t *rates = seconds > 0 ? json_pack("{s:I, s:f}", "nanoseconds", (json_int_t)field_number(now, "nanoseconds"),
+						"seconds", seconds) : NULL;
 
 	if (!rates)
 		return NULL;

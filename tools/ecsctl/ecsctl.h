@@ -31,7 +31,7 @@ struct verb {
 };
 
 extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_explain, verb_rollback, verb_history, verb_health,
-	verb_diff, verb_dump, verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
+	verb_diff, verb_dump, verb_top, verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
 
 /*
  * Reads a verb's options: its own, and --json, --socket, --progress and --help, which every verb has. Own options are flags that set

@@ -20,6 +20,7 @@ static const struct verb *const verbs[] = {
 	&verb_dump,
 	&verb_status,
 	&verb_stats,
+	&verb_top,
 	&verb_explain,
 	&verb_health,
 	&verb_watch,

@@ -10,6 +10,7 @@
 
 #include "user/common/readiness.h"
 #include "user/controller/diff.h"
+#include "user/controller/metrics.h"
 #include "user/controller/push.h"
 
 void api_refuse(struct http_request *request, int status, const char *format, ...)
@@ -140,7 +141,7 @@ static void api_status(struct controller *controller, struct http_request *reque
 
 static void api_stats(struct controller *controller, struct http_request *request)
 {
-	http_reply(request, 200, stats_json(controller));
+	page_reply(&controller->stats, request, 0);
 }
 
 static json_t *api_generation(const struct controller *controller, const struct state_bundle *bundle, uint32_t live)
@@ -209,6 +210,7 @@ static const struct {
 	{"/v1/explain", "GET", explain_handle},
 	{"/v1/health", "GET", health_handle},
 	{"/v1/admin", "POST", admin_handle},
+	{"/metrics", "GET", metrics_handle},
 };
 
 void api_handle(void *context, struct http_request *request)
@@ -222,5 +224,6 @@ void api_handle(void *context, struct http_request *request)
 			routes[i].handle(context, request);
 		return;
 	}
-	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, dump, explain, health and admin");
+	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, dump, explain, health and admin, "
+		   "and /metrics");
 }

@@ -13,11 +13,14 @@
  *						it is saved and the answers have followed
  *
  * docs/api.md says more. Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
+ *
+ * Beside them GET /metrics, in Prometheus' text format (metrics.h).
  */
 #ifndef ECSDNS_CONTROLLER_API_H
 #define ECSDNS_CONTROLLER_API_H
 
 #include "user/controller/controller.h"
+#include "user/controller/page.h"
 
 /* An http_handler; the context is the controller. */
 void api_handle(void *context, struct http_request *request);
@@ -26,10 +29,15 @@ void api_handle(void *context, struct http_request *request);
 void api_refuse(struct http_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* New references, or null without memory: status.c (age_max: seconds, of health data that are good enough), stats.c; the settings as a list, health_api.c. */
+/*
+ * New references, or null without memory: status.c (age_max: seconds, of health data that are good enough); the settings as
+ * a list, health_api.c.
+ */
 json_t *status_json(const struct controller *controller, uint32_t age_max);
-json_t *stats_json(const struct controller *controller);
 json_t *health_settings(const struct controller *controller);
+
+/* Of GET stats, with the tables as its context: stats.c. */
+extern const struct page_kind stats_kind;
 
 /* Replies to GET explain: explain.c; to POST admin: admin_api.c; to GET health: health_api.c. */
 void explain_handle(struct controller *controller, struct http_request *request);

@@ -27,6 +27,7 @@ struct entry {
 	struct check *running;
 	uint64_t due;			/* milliseconds of the loop's clock */
 	bool is_first;			/* no check of it has ended */
+	enum check_reason last;		/* CHECK_REASON_COUNT: none yet */
 	bool is_paused;			/* none is to begin */
 	uint64_t grace_ends;		/* like due; failures before do not count, until there is a success */
 	struct entry *next;		/* in the queue */
@@ -323,6 +324,7 @@ static void checks_on_done(void *context, const struct check_result *result)
 	bool was_holding = checks->set.is_holding;
 
 	entry_ended(entry);
+	entry->last = result->reason;
 	checks->figures.results[result->reason]++;
 	if (result->reason == CHECK_unable)
 		checks_say_unable(checks, entry, result->text);
@@ -448,6 +450,7 @@ static int round_add_member(struct checks *checks, struct round *round, const st
 	entry->member = number;
 	entry->target = (struct check_target){check, pool->name, member->name, member->address};
 	entry->is_first = true;
+	entry->last = CHECK_REASON_COUNT;
 	return 0;
 }
 
@@ -517,6 +520,7 @@ static uint32_t checks_limit(uint32_t wanted)
 static void entry_take_over(struct entry *entry, struct entry *before)
 {
 	entry->is_first = before->is_first;
+	entry->last = before->last;
 	entry->due = before->due;
 	entry->grace_ends = before->grace_ends;
 	if (before->running) {
@@ -619,6 +623,13 @@ void checks_pause(struct checks *checks, uint32_t member, bool is_paused)
 const struct health_member *checks_member(const struct checks *checks, uint32_t number)
 {
 	return &checks->round->members[number];
+}
+
+enum check_reason checks_last(const struct checks *checks, uint32_t number)
+{
+	uint32_t entry = checks->round->entry_of[number];
+
+	return entry == CONFIG_NONE ? CHECK_REASON_COUNT : checks->round->entries[entry].last;
 }
 
 const struct config *checks_config(const struct checks *checks)

@@ -62,6 +62,8 @@ int checks_down_of(const struct checks *checks, const struct config *config, con
 void checks_pause(struct checks *checks, uint32_t member, bool is_paused);
 
 const struct health_member *checks_member(const struct checks *checks, uint32_t number);
+/* Its last result; CHECK_REASON_COUNT: none of this process, or of another check, or it has no check. */
+enum check_reason checks_last(const struct checks *checks, uint32_t number);
 const struct config *checks_config(const struct checks *checks);	/* null before the first checks_load() */
 
 struct checks_figures {

@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "user/controller/figures.h"
 #include "user/controller/http.h"
+#include "user/controller/page.h"
 #include "user/controller/publish.h"
 #include "user/controller/states.h"
 
@@ -21,6 +23,7 @@
 
 struct push;
 struct reload;
+struct metrics;
 
 struct controller {
 	const char *pins;
@@ -29,9 +32,14 @@ struct controller {
 	const char *config;		/* --config, or null */
 	bool watch;			/* it and what it names */
 	struct reload *reload;
+	const char *metrics_address;	/* --metrics, or null */
+	int metrics_services;		/* enum metrics_services */
 	int group;			/* of the socket; -1: the process's */
 	uv_loop_t loop;
 	struct http *http;
+	struct page stats;
+	struct metrics *metrics;
+	struct figures figures;
 	struct tables tables;
 	struct state state;
 	struct publisher publisher;

@@ -40,13 +40,16 @@ static void follow_rest(struct controller *controller)
 void follow_health(struct controller *controller, struct reaction_counts *done)
 {
 	struct reaction_counts counts;
-	uint64_t began = uv_hrtime();
+	uint64_t began = uv_hrtime(), took;
 
 	controller->health_version++;
 	publisher_react(&controller->publisher, &counts);
-	if (counts.indices || counts.missing)
+	took = uv_hrtime() - began;
+	if (counts.indices || counts.missing) {
+		figures_count_reaction(&controller->figures, took);
 		log_info("health: %u answers of %u services changed in %.3f ms, %u entries written, %u answers stay behind",
-			 counts.indices, counts.services, (uv_hrtime() - began) / 1e6, counts.entries, counts.missing);
+			 counts.indices, counts.services, took / 1e6, counts.entries, counts.missing);
+	}
 	if (done)
 		*done = counts;
 	follow_rest(controller);

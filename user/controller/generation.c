@@ -106,11 +106,20 @@ void generation_free(struct generation *generation)
 {
 	if (!generation)
 		return;
+	if (generation->sharers) {
+		generation->sharers--;
+		return;
+	}
 	compiled_free(generation->compiled);
 	config_free(generation->config);
 	zone_set_free(generation->zones);
 	free(generation->down);
 	free(generation);
+}
+
+void generation_share(struct generation *generation)
+{
+	generation->sharers++;
 }
 
 json_t *generation_summary(const struct generation *generation)

@@ -18,6 +18,7 @@ struct generation {
 	struct compiled *compiled;	/* points into config */
 	uint8_t *down;			/* by member: the health it was compiled with */
 	struct zone_set *zones;		/* null, but from generation_make_whole() */
+	unsigned int sharers;		/* beside the owner */
 };
 
 /*
@@ -31,6 +32,9 @@ int generation_make(struct bundle *bundle, const struct config_resolvers *resolv
 int generation_make_whole(struct bundle *bundle, const struct health_source *health, struct ids *ids, struct generation **out,
 			  struct faults *faults);
 void generation_free(struct generation *generation);	/* null is fine */
+
+/* For one who reads on in another thread: it is freed when he, too, has called generation_free(). Of one thread, both of them. */
+void generation_share(struct generation *generation);
 
 /* Numbers for people: what a push and a check say about a configuration. A new reference, or null without memory. */
 json_t *generation_summary(const struct generation *generation);

@@ -22,6 +22,11 @@ struct http_connection {
 	int is_cut;
 };
 
+struct http_page {
+	struct MHD_Response *response;
+	size_t users;		/* the maker, and requests that have not ended */
+};
+
 struct http {
 	struct MHD_Daemon *daemon;
 	uv_loop_t *loop;
@@ -29,8 +34,9 @@ struct http {
 	uv_timer_t timer;	/* what the daemon wants */
 	uv_timer_t sweep;	/* old connections */
 	int open_handles;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	const char *body_path;
+	const char *body_path;	/* null: no request has a body */
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];	/* "": TCP */
+	uint64_t connection_seconds;
 	size_t body_limit;
 	size_t body_octets;	/* of all requests */
 	struct http_connection *connections;
@@ -72,7 +78,7 @@ static void http_on_sweep(uv_timer_t *timer)
 	const union MHD_ConnectionInfo *info;
 
 	for (struct http_connection *each = http->connections; each; each = each->next) {
-		if (each->is_waiting || each->is_cut || uv_now(http->loop) - each->since < HTTP_CONNECTION_SECONDS * 1000)
+		if (each->is_waiting || each->is_cut || uv_now(http->loop) - each->since < http->connection_seconds * 1000)
 			continue;
 		info = MHD_get_connection_info(each->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 		if (info)
@@ -116,16 +122,7 @@ static struct http_connection *http_connection_of(struct MHD_Connection *connect
 
 /* -- one request -- */
 
-static enum MHD_Result http_send_file(struct http_request *request)
-{
-	enum MHD_Result result = MHD_queue_response(request->connection, MHD_HTTP_OK, request->file);
-
-	MHD_destroy_response(request->file);
-	request->file = NULL;
-	return result;
-}
-
-static enum MHD_Result http_send(struct http_request *request)
+static enum MHD_Result http_send_json(struct http_request *request)
 {
 	char *text = request->reply ? json_dumps(request->reply, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
 	struct MHD_Response *response;
@@ -146,17 +143,36 @@ static enum MHD_Result http_send(struct http_request *request)
 		return MHD_NO;
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	if (!*request->http->path)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	result = MHD_queue_response(request->connection, request->status, response);
 	MHD_destroy_response(response);
 	return result;
 }
 
-void http_reply(struct http_request *request, int status, json_t *reply)
+static enum MHD_Result http_send_file(struct http_request *request)
+{
+	enum MHD_Result result = MHD_queue_response(request->connection, MHD_HTTP_OK, request->file);
+
+	MHD_destroy_response(request->file);
+	request->file = NULL;
+	return result;
+}
+
+static enum MHD_Result http_send(struct http_request *request)
+{
+	if (request->page)
+		return MHD_queue_response(request->connection, request->status, request->page->response);
+	if (request->file)
+		return http_send_file(request);
+	return http_send_json(request);
+}
+
+/* What is to be sent has been set. */
+static void http_replied(struct http_request *request)
 {
 	struct http_connection *connection;
 
-	request->status = status;
-	request->reply = reply;
 	request->owner = NULL;
 	if (!request->is_waiting)
 		return;
@@ -168,6 +184,51 @@ void http_reply(struct http_request *request, int status, json_t *reply)
 	}
 	MHD_resume_connection(request->connection);
 	http_run(request->http);
+}
+
+void http_reply(struct http_request *request, int status, json_t *reply)
+{
+	request->status = status;
+	request->reply = reply;
+	http_replied(request);
+}
+
+void http_reply_page(struct http_request *request, struct http_page *page)
+{
+	request->status = MHD_HTTP_OK;
+	request->page = page;
+	http_page_keep(page);
+	http_replied(request);
+}
+
+struct http_page *http_page_new(char *text, size_t length, const char *type)
+{
+	struct http_page *page = calloc(1, sizeof(*page));
+
+	if (page)
+		page->response = MHD_create_response_from_buffer(length, text, MHD_RESPMEM_MUST_FREE);
+	if (!page || !page->response) {
+		free(text);
+		free(page);
+		return NULL;
+	}
+	MHD_add_response_header(page->response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	MHD_add_response_header(page->response, MHD_HTTP_HEADER_CONNECTION, "close");
+	page->users = 1;
+	return page;
+}
+
+void http_page_keep(struct http_page *page)
+{
+	page->users++;
+}
+
+void http_page_drop(struct http_page *page)
+{
+	if (!page || --page->users)
+		return;
+	MHD_destroy_response(page->response);
+	free(page);
 }
 
 void http_reply_file(struct http_request *request, const char *type, int file, size_t octets)
@@ -252,6 +313,13 @@ static int http_declares_too_much(const struct http_request *request)
 	return length && strtoull(length, NULL, 10) > request->limit;
 }
 
+static size_t http_body_limit(const struct http *http, const char *path, const char *method)
+{
+	if (!http->body_path)
+		return 0;
+	return !strcmp(path, http->body_path) && !strcmp(method, MHD_HTTP_METHOD_POST) ? http->body_limit : HTTP_BODY_OCTETS;
+}
+
 static enum MHD_Result http_begin(struct http *http, struct MHD_Connection *connection, const char *path,
 				  const char *method, void **request_context)
 {
@@ -266,8 +334,7 @@ static enum MHD_Result http_begin(struct http *http, struct MHD_Connection *conn
 	request->path = strdup(path);
 	if (!request->method || !request->path)
 		return MHD_NO;
-	request->limit = !strcmp(path, http->body_path) && !strcmp(method, MHD_HTTP_METHOD_POST) ? http->body_limit :
-			 HTTP_BODY_OCTETS;
+	request->limit = http_body_limit(http, path, method);
 	if (!http_declares_too_much(request))
 		return MHD_YES;
 	http_body_refused(request, MHD_HTTP_CONTENT_TOO_LARGE);
@@ -297,7 +364,7 @@ static enum MHD_Result http_access(void *context, struct MHD_Connection *connect
 		http->handler(http->context, request);
 	if (request->is_waiting)
 		return MHD_YES;
-	return request->file ? http_send_file(request) : http_send(request);
+	return http_send(request);
 }
 
 static void http_completed(void *context, struct MHD_Connection *connection, void **request_context,
@@ -315,11 +382,17 @@ static void http_completed(void *context, struct MHD_Connection *connection, voi
 	free(request->method);
 	free(request->path);
 	json_decref(request->reply);
+	http_page_drop(request->page);
 	free(request);
 	*request_context = NULL;
 }
 
 /* -- the socket -- */
+
+struct http_limits {
+	unsigned int connections, of_address, idle_seconds, connection_seconds;	/* of_address 0: all of them */
+	size_t body;
+};
 
 static int http_listen(const char *path, int group)
 {
@@ -330,48 +403,39 @@ static int http_listen(const char *path, int group)
 	return local_listen(&local);
 }
 
+static int http_listen_tcp(const struct sockaddr *address, socklen_t length)
+{
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1, fault;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));	/* a restart does not wait for the last scrape */
+	if (!bind(fd, address, length) && !listen(fd, HTTP_TCP_CONNECTIONS_MAX))
+		return fd;
+	fault = -errno;
+	close(fd);
+	return fault;
+}
+
 /* Without a log: what hostile clients do would fill it. */
-static int http_start_daemon(struct http *http, int listener)
+static int http_start_daemon(struct http *http, int listener, const struct http_limits *limits)
 {
 	http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
 					http_access, http,
 					MHD_OPTION_LISTEN_SOCKET, listener,
-					MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX,
-					MHD_OPTION_CONNECTION_TIMEOUT, HTTP_IDLE_SECONDS,
+					MHD_OPTION_CONNECTION_LIMIT, limits->connections,
+					MHD_OPTION_PER_IP_CONNECTION_LIMIT, limits->of_address,
+					MHD_OPTION_CONNECTION_TIMEOUT, limits->idle_seconds,
 					MHD_OPTION_NOTIFY_COMPLETED, http_completed, http,
 					MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, http,
 					MHD_OPTION_END);
 	return http->daemon ? 0 : -EIO;
 }
 
-int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, const char *body_path, size_t body_limit,
-	       http_handler *handler, void *context)
+static void http_watch(struct http *http, uv_loop_t *loop)
 {
-	const union MHD_DaemonInfo *info;
-	struct http *http = calloc(1, sizeof(*http));
-	int listener, fault;
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 
-	if (!http)
-		return -ENOMEM;
-	listener = http_listen(path, group);
-	if (listener < 0) {
-		free(http);
-		return listener;
-	}
-	http->loop = loop;
-	http->body_path = body_path;
-	http->body_limit = body_limit;
-	http->handler = handler;
-	http->context = context;
-	strcpy(http->path, path);
-	fault = http_start_daemon(http, listener);
-	if (fault) {
-		close(listener);
-		unlink(path);
-		free(http);
-		return fault;
-	}
-	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	uv_timer_init(loop, &http->timer);
 	uv_timer_init(loop, &http->sweep);
 	uv_poll_init(loop, &http->poll, info->epoll_fd);
@@ -379,8 +443,64 @@ int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, 
 	http->open_handles = 3;
 	uv_timer_start(&http->sweep, http_on_sweep, 1000, 1000);
 	uv_poll_start(&http->poll, UV_READABLE, http_on_poll);
+}
+
+/* Serves what comes over the listener, which is closed if that fails. */
+static int http_serve(struct http **out, uv_loop_t *loop, int listener, const struct http_limits *limits,
+		      http_handler *handler, void *context)
+{
+	struct http *http = calloc(1, sizeof(*http));
+	int fault = http ? 0 : -ENOMEM;
+
+	if (http) {
+		http->loop = loop;
+		http->body_limit = limits->body;
+		http->connection_seconds = limits->connection_seconds;
+		http->handler = handler;
+		http->context = context;
+		fault = http_start_daemon(http, listener, limits);
+	}
+	if (fault) {
+		close(listener);
+		free(http);
+		return fault;
+	}
+	http_watch(http, loop);
 	*out = http;
 	return 0;
+}
+
+int http_start(struct http **out, uv_loop_t *loop, const char *path, int group, const char *body_path, size_t body_limit,
+	       http_handler *handler, void *context)
+{
+	const struct http_limits limits = {
+		.connections = HTTP_CONNECTIONS_MAX, .idle_seconds = HTTP_IDLE_SECONDS,
+		.connection_seconds = HTTP_CONNECTION_SECONDS, .body = body_limit,
+	};
+	int listener = http_listen(path, group), fault;
+
+	if (listener < 0)
+		return listener;
+	fault = http_serve(out, loop, listener, &limits, handler, context);
+	if (fault) {
+		unlink(path);
+		return fault;
+	}
+	strcpy((*out)->path, path);
+	(*out)->body_path = body_path;
+	return 0;
+}
+
+int http_start_tcp(struct http **out, uv_loop_t *loop, const struct sockaddr *address, socklen_t length,
+		   http_handler *handler, void *context)
+{
+	const struct http_limits limits = {
+		.connections = HTTP_TCP_CONNECTIONS_MAX, .of_address = HTTP_TCP_CONNECTIONS_OF_ADDRESS,
+		.idle_seconds = HTTP_TCP_IDLE_SECONDS, .connection_seconds = HTTP_TCP_CONNECTION_SECONDS,
+	};
+	int listener = http_listen_tcp(address, length);
+
+	return listener < 0 ? listener : http_serve(out, loop, listener, &limits, handler, context);
 }
 
 static void http_on_closed(uv_handle_t *handle)
@@ -395,7 +515,8 @@ void http_stop(struct http *http)
 {
 	uv_poll_stop(&http->poll);
 	MHD_stop_daemon(http->daemon);	/* closes the socket, too */
-	unlink(http->path);
+	if (*http->path)
+		unlink(http->path);
 	uv_close((uv_handle_t *)&http->poll, http_on_closed);
 	uv_close((uv_handle_t *)&http->timer, http_on_closed);
 	uv_close((uv_handle_t *)&http->sweep, http_on_closed);

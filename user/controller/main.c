@@ -19,6 +19,7 @@
 #include "user/common/version.h"
 #include "user/controller/beat.h"
 #include "user/controller/follow.h"
+#include "user/controller/metrics.h"
 #include "user/controller/push.h"
 #include "user/controller/reload.h"
 
@@ -38,6 +39,10 @@ static void usage(FILE *to)
 		"  --config FILE       push this file at start, unless it was pushed before and has not changed since, and again\n"
 		"                      at SIGHUP; a file with faults changes nothing\n"
 		"  --watch             and whenever it, or a file that it names, changes\n"
+		"  --metrics ADDRESS:PORT  serve http://ADDRESS:PORT/metrics for Prometheus; [ADDRESS]:PORT for IPv6. The control\n"
+		"                      socket has /metrics always\n"
+		"  --metrics-services all|answered|none  services that have counters there (default: all); answered: by the\n"
+		"                      driver, since its tables were made\n"
 		"  --help, --version\n");
 }
 
@@ -56,12 +61,29 @@ static int main_group(const char *name)
 	exit(2);
 }
 
+/* The choice of this name, or exits. */
+static int main_services(const char *name)
+{
+	static const char *const names[METRICS_SERVICES_COUNT] = {
+#define X(choice) #choice,
+		METRICS_SERVICES(X)
+#undef X
+	};
+
+	for (int i = 0; i < METRICS_SERVICES_COUNT; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	fprintf(stderr, "ecsdns-controller: --metrics-services %s: all, answered or none was expected\n", name);
+	exit(2);
+}
+
 static void main_options(struct controller *controller, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"pins", required_argument, NULL, 'p'}, {"state", required_argument, NULL, 's'},
 		{"socket", required_argument, NULL, 'c'}, {"socket-group", required_argument, NULL, 'g'},
 		{"config", required_argument, NULL, 'f'}, {"watch", no_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'},
+		{"metrics", required_argument, NULL, 'm'}, {"metrics-services", required_argument, NULL, 'M'},
 		{"version", no_argument, NULL, 'v'}, {0},
 	};
 	const char *environment = getenv("ECSDNS_SOCKET"), *pins = NULL;
@@ -78,10 +100,17 @@ static void main_options(struct controller *controller, int argc, char **argv)
 		case 'g': controller->group = main_group(optarg); break;
 		case 'f': controller->config = optarg; break;
 		case 'w': controller->watch = true; break;
+		case 'm': controller->metrics_address = optarg; break;
+		case 'M': controller->metrics_services = main_services(optarg); break;
 		case 'h': usage(stdout); exit(0);
 		case 'v': printf("ecsdns-controller %s (ABI %d)\n", ECSDNS_VERSION, ECSDNS_ABI_VERSION); exit(0);
 		default: usage(stderr); exit(2);
 		}
+	}
+	if (controller->metrics_address && !metrics_is_address(controller->metrics_address)) {
+		fprintf(stderr, "ecsdns-controller: --metrics %s: an address and a port were expected, as in 127.0.0.1:9530 or "
+			"[::1]:9530\n", controller->metrics_address);
+		exit(2);
 	}
 	if (optind < argc) {
 		fprintf(stderr, "ecsdns-controller: unexpected argument: %s\n", argv[optind]);
@@ -198,6 +227,12 @@ static int main_start(struct controller *controller)
 	if (!fault)
 		fault = main_read_ids(controller, &faults);
 	if (!fault)
+		page_init(&controller->stats, &stats_kind, &controller->loop, &controller->tables);
+	if (!fault)
+		fault = metrics_init(controller, controller->metrics_services);
+	if (!fault)
+		fault = controller->metrics_address ? metrics_listen(controller, controller->metrics_address) : 0;
+	if (!fault)
 		fault = main_listen(controller);
 	if (!fault)
 		fault = reload_start(controller);
@@ -240,6 +275,8 @@ static void main_run(struct controller *controller)
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	beat_stop(controller);
+	page_stop(&controller->stats);
+	metrics_stop(controller);
 	http_stop(controller->http);
 	reload_stop(controller->reload);
 	states_stop(&controller->states);
@@ -260,6 +297,8 @@ int main(int argc, char **argv)
 	fault = main_start(&controller);
 	if (!fault)
 		main_run(&controller);
+	page_free(&controller.stats);
+	metrics_free(&controller);
 	generation_free(controller.live);
 	publisher_free(&controller.publisher);
 	states_free(&controller.states);

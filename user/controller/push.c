@@ -17,8 +17,10 @@ static void push_run(struct push *push);
 static void push_on_work(uv_work_t *work)
 {
 	struct push *push = work->data;
+	uint64_t began = uv_hrtime();
 
 	push->fault = push->kind == PUSH_START ? push_begin(push) : push->kind == PUSH_CONFIG ? push_file(push) : push_new(push);
+	push->all_nanoseconds = uv_hrtime() - began;
 	publisher_set_phase(&push->controller->publisher, "");
 }
 
@@ -47,6 +49,14 @@ static void push_log(const struct push *push)
 		log_notice("nothing has been published yet: waiting for a push");
 	else
 		log_error("the start left the tables as they are; waiting for a push");
+}
+
+static void push_count_result(const struct push *push)
+{
+	enum figures_result result = push->fault == -ENOMEM ? FIGURES_failed : push->fault ? push->blame : FIGURES_done;
+
+	if (push->kind != PUSH_START && !push->options.is_dry && (push->fault || push->made))
+		figures_count_push(&push->controller->figures, result, push->all_nanoseconds);
 }
 
 /* Entries in use, for status: what the images hold. */
@@ -115,6 +125,7 @@ static void push_on_done(uv_work_t *work, int status)
 	if (!push->fault && !push->options.is_dry)
 		changes_log(push->differences);
 	push_count(controller);
+	push_count_result(push);
 	push_answer(push);
 	if (!push->fault && push->made && !push->options.is_dry) {
 		controller->live = push->made;

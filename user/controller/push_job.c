@@ -105,9 +105,12 @@ int push_publish(struct push *push, uint32_t number, const struct bundle *keep)
 		return faults_memory(&push->faults);
 	publication.bundle = archive;
 	publication.note = keep ? &push->options.note : NULL;
+	push->blame = FIGURES_failed;
 	fault = push->options.is_dry ? publish_try(&push->controller->publisher, &publication, &push->faults) :
 		publish(&push->controller->publisher, &publication, &push->changes, &push->faults);
 	free(archive);
+	if (fault == -E2BIG)
+		push->blame = FIGURES_refused;
 	push->publish_nanoseconds = uv_hrtime() - began;
 	push->made->number = push->options.is_dry ? 0 : number;
 	push->made->published = time(NULL);
@@ -152,6 +155,7 @@ int push_new(struct push *push)
 	struct bundle *bundle = NULL;
 	int fault = push_check_pins(push);
 
+	push->blame = fault ? FIGURES_failed : FIGURES_refused;
 	if (!fault && push->kind == PUSH_ROLLBACK)
 		fault = push_read_kept(push, push->of);
 	if (!fault)
@@ -202,6 +206,7 @@ int push_file(struct push *push)
 	struct bundle *bundle = NULL;
 	int fault = push_check_pins(push);
 
+	push->blame = fault ? FIGURES_failed : FIGURES_refused;
 	publisher_set_phase(&push->controller->publisher, "reading the configuration");
 	if (!fault)
 		fault = bundle_read_disk(push->controller->config, CONFIG_FILE_OCTETS_MAX, &bundle, &push->faults);

@@ -26,7 +26,8 @@ struct push {
 	bool is_first;			/* of PUSH_CONFIG: the start's */
 	struct words paths;		/* likewise: of the files that were read */
 	json_t *differences;		/* from what was live before; null: not asked for, or not known */
-	uint64_t compile_nanoseconds, publish_nanoseconds;
+	uint64_t compile_nanoseconds, publish_nanoseconds, all_nanoseconds;
+	enum figures_result blame;	/* whose fault it is, should this step fail */
 	const char *done;		/* "published", "adopted", ...: for the log */
 };
 

@@ -62,7 +62,7 @@ static int overlay_make(struct states_overlay *overlay, const struct admin *admi
 	admin_apply(admin, config, down, causes);
 	for (uint32_t i = 0; i < config->member_count; i++)
 		if (causes[i])
-			overlay->list[overlay->count++] = (struct states_decided){i, down[i]};
+			overlay->list[overlay->count++] = (struct states_decided){i, down[i], causes[i]->action};
 	overlay->config = config->serial;
 	fault = 0;
 out:
@@ -110,6 +110,36 @@ void states_warn(struct states *states, const struct config *config, struct faul
 	pthread_mutex_lock(&states->lock);
 	admin_warn(&states->admin, config, faults);
 	pthread_mutex_unlock(&states->lock);
+}
+
+int states_glance(struct states *states, const struct config *config, struct states_glance *glance)
+{
+	bool is_checked = states->checks && checks_config(states->checks) == config;
+	const struct states_overlay *overlay;
+
+	glance->down = malloc(config->member_count + 1);
+	glance->actions = malloc(config->member_count + 1);
+	glance->results = malloc(config->member_count + 1);
+	if (!glance->down || !glance->actions || !glance->results)
+		return -ENOMEM;
+	states_down(states, config, glance->down);
+	memset(glance->actions, ADMIN_ACTION_COUNT, config->member_count);
+	pthread_mutex_lock(&states->lock);
+	overlay = states_overlay(states, config);
+	for (size_t i = 0; overlay && i < overlay->count; i++)
+		glance->actions[overlay->list[i].member] = overlay->list[i].action;
+	pthread_mutex_unlock(&states->lock);
+	for (uint32_t i = 0; i < config->member_count; i++)
+		glance->results[i] = is_checked ? checks_last(states->checks, i) : CHECK_REASON_COUNT;
+	return overlay ? 0 : -ENOMEM;
+}
+
+void states_glance_free(struct states_glance *glance)
+{
+	free(glance->down);
+	free(glance->actions);
+	free(glance->results);
+	memset(glance, 0, sizeof(*glance));
 }
 
 int states_view(const struct states *states, const struct config *config, struct states_view *view)

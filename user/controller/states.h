@@ -30,6 +30,7 @@ struct states_overlay {
 	struct states_decided {
 		uint32_t member;
 		bool is_down;
+		enum admin_action action;
 	} *list;
 	size_t count;
 };
@@ -93,6 +94,17 @@ void states_warn(struct states *states, const struct config *config, struct faul
  * -errno, and nothing has changed: -ENOSPC also for too many settings, when admin.count is ADMIN_SETTINGS_MAX.
  */
 int states_administer(struct states *states, const char *object, const struct admin_setting *setting);
+
+/* What can be said of each member in a moment, however many there are. The loop's thread. */
+struct states_glance {
+	uint8_t *down;		/* not 0: it is down for answers */
+	uint8_t *actions;	/* enum admin_action that decides; ADMIN_ACTION_COUNT: checks do */
+	uint8_t *results;	/* enum check_reason of its last check; CHECK_REASON_COUNT: none */
+};
+
+/* The caller frees it, also after -ENOMEM. */
+int states_glance(struct states *states, const struct config *config, struct states_glance *glance);
+void states_glance_free(struct states_glance *glance);
 
 /* All there is to say of each member, by number, for people. */
 struct states_view {

@@ -4,14 +4,16 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "user/common/log.h"
 #include "user/common/readiness.h"
 #include "user/controller/beat.h"
+#include "user/controller/home.h"
 #include "user/controller/push.h"
 
-enum push_kind { PUSH_BUNDLE, PUSH_DRY, PUSH_ROLLBACK, PUSH_START };
+enum push_kind { PUSH_BUNDLE, PUSH_DRY, PUSH_ROLLBACK, PUSH_START, PUSH_FILL };
 
 struct push {
 	struct push *next;
@@ -106,7 +108,7 @@ static struct publication push_publication(const struct push *push, uint32_t num
 {
 	return (struct publication){
 		.generation = number, .config = push->made->config, .compiled = push->made->compiled, .health = health,
-		.ids = &push->ids,
+		.ids = &push->ids, .is_beside = push->kind == PUSH_FILL,
 	};
 }
 
@@ -280,6 +282,63 @@ static int push_again_newest(struct push *push)
 	return fault;
 }
 
+/* Are the answers there already, but for what health has changed since? */
+static bool push_is_there(struct push *push, uint32_t held)
+{
+	const struct health health = push_health(push);
+	const struct publication publication = push_publication(push, held, &health);
+	struct publisher *publisher = &push->controller->publisher;
+	struct reaction_difference difference;
+
+	if (publisher_adopt(publisher, &publication, &difference, &push->faults) || difference.otherwise)
+		return false;
+	if (difference.by_health)
+		push_settle(push, difference.by_health);
+	push->made->number = held;
+	push->made->published = push_written(push, held);
+	push->done = "found in these tables";
+	return true;
+}
+
+/* The driver may answer from these tables: a number whose slot it reads is passed over. */
+static int push_bring(struct push *push, uint32_t held, uint32_t live, const struct bundle *bundle)
+{
+	bool is_next = (int32_t)(live - held) > 0 && live % GENERATION_SLOTS != held % GENERATION_SLOTS;
+	uint32_t number = live;
+	int fault = is_next ? 0 : publisher_next(&push->controller->publisher, &number);
+
+	push->done = "brought into these tables";
+	if (!fault && !is_next && push->kind == PUSH_FILL)
+		return faults_error(&push->faults, &(struct place){.file = push->controller->pins}, "holds generation %" PRIu32
+				    " of before, beside which %" PRIu32 " does not fit; ecsdns-controller without --fill brings it up to date",
+				    held, live);
+	if (!fault)
+		fault = push_publish(push, number, is_next ? NULL : bundle);
+	if (!fault && is_next)
+		push->made->published = push_written(push, number);
+	return fault;
+}
+
+/* Tables that are not those of the controller before: what they hold may be old, and the state directory is right. */
+static int push_refill(struct push *push, uint32_t held)
+{
+	struct bundle *bundle = NULL;
+	uint32_t live;
+	int fault;
+
+	if (state_live(&push->controller->state, &live))
+		return push_adopt(push, held);
+	fault = publisher_read(&push->controller->publisher, &push->faults);
+	if (!fault)
+		fault = push_read_kept(push, live);
+	if (!fault)
+		fault = push_compile(push, &bundle);
+	if (!fault && !(held == live && push_is_there(push, held)))
+		fault = push_bring(push, held, live, bundle);
+	bundle_free(bundle);
+	return fault;
+}
+
 static int push_config(struct push *push)
 {
 	struct bundle *bundle = NULL;
@@ -302,7 +361,9 @@ static int push_begin(struct push *push)
 	uint32_t generation = publisher_generation(&push->controller->publisher);
 	int fault;
 
-	if (generation) {
+	if (generation && (push->kind == PUSH_FILL || home_is_elsewhere(&push->controller->state, &push->controller->tables))) {
+		return push_refill(push, generation);
+	} else if (generation) {
 		fault = push_adopt(push, generation);
 		if (fault != -ENOENT)
 			return fault;		/* good or bad, its answers stay */
@@ -319,11 +380,23 @@ static int push_begin(struct push *push)
 	return fault;
 }
 
+/* From now on these are the tables that the next start finds as this process leaves them. */
+static void push_settle_home(struct controller *controller)
+{
+	int fault = controller->is_home ? 0 : home_write(&controller->state, &controller->tables, controller->pins);
+
+	if (fault)
+		log_warning("%s/home.json: %s; tried again with the next push", controller->state_path, strerror(-fault));
+	controller->is_home = !fault;
+}
+
 static void push_on_work(uv_work_t *work)
 {
 	struct push *push = work->data;
 
-	push->fault = push->kind == PUSH_START ? push_begin(push) : push_new(push);
+	push->fault = push->kind == PUSH_START || push->kind == PUSH_FILL ? push_begin(push) : push_new(push);
+	if (!push->fault && push->kind != PUSH_DRY && push->kind != PUSH_FILL)
+		push_settle_home(push->controller);
 	publisher_set_phase(&push->controller->publisher, "");
 }
 
@@ -340,6 +413,8 @@ static void push_log(const struct push *push)
 			   push->made->config->service_count, push->made->config->zone_count,
 			   push->made->config->topology_count, push->compile_nanoseconds / 1e9,
 			   push->publish_nanoseconds / 1e9, push->changes.deleted, push->changes.written);
+	else if (push->kind == PUSH_FILL)
+		log_error("%s: not filled", push->controller->pins);
 	else if (push->kind != PUSH_START)
 		log_error("a push was refused; nothing changed");
 	else if (push->fault == -ENOENT && !push->faults.errors)
@@ -398,6 +473,15 @@ static void push_free(struct push *push)
 	free(push);
 }
 
+static void push_has_begun(struct controller *controller)
+{
+	controller->has_begun = true;
+	if (controller->before)
+		log_notice("took over from process %d: health was not followed for %.3f s at most", controller->before,
+			   (uv_hrtime() - controller->before_ended) / 1e9);
+	sd_notify(0, "READY=1");
+}
+
 static void push_on_done(uv_work_t *work, int status)
 {
 	struct push *push = work->data;
@@ -418,6 +502,8 @@ static void push_on_done(uv_work_t *work, int status)
 		controller->health_version++;
 		beat_now(controller);
 	}
+	if (push->kind == PUSH_START)
+		push_has_begun(controller);
 	controller->pushes = push->next;
 	push_free(push);
 	malloc_trim(0);		/* a large configuration's leavings, in every thread's arena */
@@ -454,6 +540,8 @@ static int push_queue(struct push *push)
 	struct push **at = &push->controller->pushes;
 	int waiting = 0;
 
+	if (push->controller->stopping)
+		return -ESHUTDOWN;
 	for (; *at; at = &(*at)->next)
 		waiting++;
 	if (waiting >= PUSHES_MAX)
@@ -503,4 +591,20 @@ int push_start(struct controller *controller)
 	struct push *push = push_make(controller, NULL, PUSH_START);
 
 	return push ? push_queue(push) : -ENOMEM;
+}
+
+int push_fill(struct controller *controller)
+{
+	struct push *push = push_make(controller, NULL, PUSH_FILL);
+	int fault;
+
+	if (!push)
+		return -ENOMEM;
+	push_on_work(&push->work);
+	push_log(push);
+	fault = push->fault;
+	if (fault == -ENOENT && !push->faults.errors)
+		log_error("nothing has been published yet from %s", controller->state_path);
+	push_free(push);
+	return fault;
 }

@@ -10,7 +10,10 @@
 
 #define PUSHES_MAX 4	/* that run or wait */
 
-/* Takes over a bundle's archive; `request`, which may wait, gets the reply. 0 or -errno: -EBUSY beyond PUSHES_MAX. */
+/*
+ * Takes over a bundle's archive; `request`, which may wait, gets the reply. 0 or -errno: -EBUSY beyond PUSHES_MAX, -ESHUTDOWN
+ * if the controller is about to end.
+ */
 int push_bundle(struct controller *controller, struct http_request *request, uint8_t *archive, size_t length,
 		bool is_dry);
 
@@ -18,9 +21,15 @@ int push_bundle(struct controller *controller, struct http_request *request, uin
 int push_rollback(struct controller *controller, struct http_request *request, uint32_t generation);
 
 /*
- * What a start does: adopts the live generation as it is; or, if the tables are empty, publishes the newest good bundle
- * again; or pushes --config; or nothing.
+ * What a start does: adopts the live generation as it is; or, if the tables are empty or not those of before (home.h),
+ * publishes the newest good bundle again; or pushes --config; or nothing.
  */
 int push_start(struct controller *controller);
+
+/*
+ * --fill, at once: what the state directory says is live, into tables that are nobody's yet. Neither the directory nor the
+ * controller that works there is touched. 0 or -errno after messages.
+ */
+int push_fill(struct controller *controller);
 
 #endif

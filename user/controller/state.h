@@ -8,6 +8,7 @@
  *	admin.json		what the operator said of members, pools and regions
  *	health.json		what checks said of members, as of a moment ago
  *	health.journal		and since then
+ *	home.json		the tables that the last controller worked on
  *	generations/N.tar	the bundle of generation N
  *	generations/live	symbolic link to the bundle that was published last
  *
@@ -40,6 +41,8 @@ struct state_bundle {
 
 /* Makes what is missing and takes the lock: -EWOULDBLOCK if another controller holds it. */
 int state_open(struct state *state, const char *path);
+/* To read beside the controller that holds the lock: makes nothing, and -ENOENT if there is nothing. */
+int state_open_beside(struct state *state, const char *path);
 void state_close(struct state *state);
 
 /* Reads draw.key, or makes it. -EINVAL if it is not 16 octets long. */

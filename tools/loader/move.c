@@ -5,10 +5,12 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "tools/loader/loader.h"
@@ -60,6 +62,19 @@ static int move_check(const struct loader *loader, const struct loader *from)
 	return -EAGAIN;
 }
 
+/* A controller holds a lock on the directory as long as it lives. Without one the driver answers as well as before. */
+static void move_warn(const struct loader *loader)
+{
+	int directory = open(loader->pins, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return;
+	if (!flock(directory, LOCK_SH | LOCK_NB))
+		fprintf(stderr, "ecsdns-loader: warning: no controller runs on the tables in %s: health and pushes do not reach them; "
+			"`ecsdns-controller --take-over --pins %s`\n", loader->pins, loader->pins);
+	close(directory);
+}
+
 static int move_one(const struct loader *loader, const struct loader *from, const char *name)
 {
 	struct attachment after;
@@ -108,6 +123,7 @@ int move_all(struct loader *loader)
 
 	if (code)
 		return code;
+	move_warn(loader);
 	if (!loader->interface_count)
 		return move_found(loader, &from);
 	for (int i = 0; i < loader->interface_count && !code; i++)

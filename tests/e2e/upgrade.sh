@@ -42,7 +42,8 @@ main()
 	wait $builder || { note "$(tail -n 20 "$scratch/make")"; echo "Bail out! the other layout was not built"; exit 1; }
 	other_layout
 	load_ends
-	way_back_without_load
+	[ -z "$long" ] || a_million_prefixes
+	without_tables
 	finish
 }
 
@@ -130,25 +131,30 @@ flipping()
 {
 	local status=0 flipper
 
-	(while set_north down; do sleep 0.13; set_north up; sleep 0.17; done) &
+	touch "$scratch/flipping"
+	while [ -e "$scratch/flipping" ]; do
+		set_north down
+		sleep 0.13
+		set_north up
+		sleep 0.17
+	done &
 	flipper=$!
 	"$@" || status=$?
-	kill $flipper 2>/dev/null
-	wait $flipper 2>/dev/null
-	set_north up
+	rm "$scratch/flipping"
+	wait $flipper
 	return $status
 }
 
 # -- processes ---------------------------------------------------------------------------------------------------------
 
-# TEXT FILE: until it is there
+# TEXT FILE [FIFTIETHS]: until it is there
 await()
 {
-	for _ in $(seq 500); do
+	for _ in $(seq "${3:-500}"); do
 		grep -q -e "$1" "$2" 2>/dev/null && return
 		sleep 0.02
 	done
-	note "not in 10 seconds: $1, in $2:" "$(cat "$2" 2>&1)"
+	note "not in time: $1, in $2:" "$(cat "$2" 2>&1)"
 	return 1
 }
 
@@ -192,7 +198,7 @@ next_controller()
 
 	old=$(<"$run/controller.pid")
 	start "$1" ecsdns-controller "$scratch/controller" --pins "$2" --take-over
-	await "took over from process" "$scratch/controller" || return
+	await "took over from process" "$scratch/controller" 3000 || return
 	echo "$pid" >"$run/controller.pid"
 	await_gone "$old"
 }
@@ -383,6 +389,7 @@ push_is_finished()
 	done
 	same "a push runs while the next controller comes: it is finished" "yes 0" "$met $status"
 	[ $status -eq 0 ] || note "$(cat "$scratch/push")"
+	note "! $names services: $(grep 'took over from process' "$scratch/controller")"
 	contains "and found by the next" "$(<"$scratch/controller")" \
 		"generation $(sed -n 's/^generation \([0-9]*\) is live.*/\1/p' "$scratch/push") adopted"
 }
@@ -534,8 +541,16 @@ in_both()
 	"$lab" server bpftool link pin id "$("$lab" server bpftool -j link show pinned "$1" | jq .id)" "$2"
 }
 
-# The driver alone: what a loader of version 1 can do when nothing else is left, as after a failed upgrade.
-way_back_without_load()
+# How long nobody follows checks if what is live is large.
+a_million_prefixes()
+{
+	tests/load/model.py prefixes 3 0 1000000 north south rest --lengths6 48 >"$scratch/a/large.csv"
+	check "a million prefixes" ecsctl push "$scratch/a/main.yaml"
+	check "a million prefixes: the next controller" next_controller "$scratch_build" "$other"
+	note "! a million prefixes: $(grep 'took over from process' "$scratch/controller")"
+}
+
+without_tables()
 {
 	load_stop_controller TERM
 	start "$build" ecsdns-controller "$scratch/log" --pins "$small" --take-over

@@ -18,6 +18,7 @@
 #ifndef ECSDNS_CONTROLLER_STATE_H
 #define ECSDNS_CONTROLLER_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -30,7 +31,7 @@ struct state {
 	const char *path;	/* the caller's */
 	int directory;
 	int generations;
-	int lock;
+	int lock;		/* -1: another's */
 };
 
 struct state_bundle {
@@ -43,6 +44,11 @@ struct state_bundle {
 int state_open(struct state *state, const char *path);
 /* To read beside the controller that holds the lock: makes nothing, and -ENOENT if there is nothing. */
 int state_open_beside(struct state *state, const char *path);
+static inline bool state_is_beside(const struct state *state)
+{
+	return state->lock < 0;
+}
+
 void state_close(struct state *state);
 
 /* Reads draw.key, or makes it. -EINVAL if it is not 16 octets long. */

@@ -17,6 +17,7 @@ INNER = {
     "user/fallback/response.c:POINTER_MAX": "RFC 1035",
     "maps/wire.h:COOKIE_SERVER_OCTETS_MAX": "RFC 7873",
     "user/fallback/options.h:OPTIONS_OCTETS_MAX": "what our own options may need",
+    "user/controller/home.c:FILE_OCTETS_MAX": "a file of our own with two words",
     "maps/limits.h:ECSDNS_ABI_VERSION": "no limit",
 }
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20}

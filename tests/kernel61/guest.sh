@@ -28,6 +28,7 @@ main()
 	test_fallback
 	lab stop
 	test_upgrade
+	test_moved
 	test_chained
 	test_vlan
 	test_generic
@@ -181,6 +182,34 @@ test_upgrade()
 	check "another program runs" [ "$(status program)" -ne "$before" ]
 	same "still behind the dispatcher" dispatcher "$(status attached)"
 	same "one program, not one for every upgrade" ecsdns "$(chain list ecs0 | xargs)"
+}
+
+# To other tables, filled from what is kept, and back; ended half-way, both programs are behind the dispatcher.
+test_moved()
+{
+	local other=$bpffs/ecsdns/v1-other stream
+
+	check "tables beside the others" on_server ecsdns-loader prepare --pins "$other" --names 1024
+	check "filled with what is live" on_server ecsdns-controller --fill --pins "$other" --state /run/ecsdns-lab/$LAB/state
+	ip netns exec ecsdns-$LAB-client "$tools/stream" fd00:ec5::1 www.example.com 400 60 >/tmp/stream &
+	stream=$!
+	sleep 0.5
+	check "the interface moves there" on_server ecsdns-loader upgrade --pins "$other" --from "$pins"
+	sleep 0.3
+	kill -TERM $stream
+	wait $stream
+	same "and no query is lost" 0 $?
+	same "alone behind the dispatcher" ecsdns "$(chain list ecs0 | xargs)"
+	check "detach there" on_server ecsdns-loader detach --pins "$other" ecs0
+	on_server ecsdns-loader attach ecs0 >/dev/null 2>&1
+	on_server ecsdns-loader attach --pins "$other" ecs0 >/dev/null 2>&1
+	same "both behind the dispatcher, as a move leaves them that was killed" "ecsdns ecsdns" "$(chain list ecs0 | xargs)"
+	check "the same move again" on_server ecsdns-loader upgrade --pins "$other" --from "$pins"
+	same "completes it" ecsdns "$(chain list ecs0 | xargs)"
+	answers "from the other tables"
+	check "and back" on_server ecsdns-loader upgrade --pins "$pins" --from "$other"
+	check "the others are removed" on_server ecsdns-loader unload --pins "$other"
+	answers "from the first ones again"
 }
 
 chain()

@@ -23,6 +23,7 @@
 
 #include "tests/unit/publish_fixture.h"
 #include "user/common/lookup.h"
+#include "user/controller/home.h"
 
 /* -- configurations, as the compiler makes them -- */
 
@@ -586,6 +587,87 @@ static void test_state_directory(void **unused)
 	end(fixture);
 }
 
+/* -- tables beside those that are served -- */
+
+static uint32_t next_number(const struct fixture *fixture)
+{
+	uint32_t number = 0;
+
+	assert_int_equal(publisher_next(&fixture->publisher, &number), 0);
+	return number;
+}
+
+/* Above all that were published, and never of the slot that is read. */
+static void test_next_number(void **unused)
+{
+	struct fixture *fixture = begin(NULL);
+	volatile uint32_t *held = &fixture->tables.control->generation;
+
+	(void)unused;
+	assert_int_equal(next_number(fixture), 1);
+	assert_int_equal(state_bundle_write(&fixture->state, 8, "x", 1), 0);
+	assert_int_equal(state_set_live(&fixture->state, 8), 0);
+	assert_int_equal(next_number(fixture), 9);
+	*held = 8;
+	assert_int_equal(next_number(fixture), 9);
+	*held = 4;	/* left behind by an upgrade */
+	assert_int_equal(next_number(fixture), 9);
+	*held = 5;
+	assert_int_equal(next_number(fixture), 10);
+	*held = 9;	/* the directory is the older one */
+	assert_int_equal(next_number(fixture), 10);
+	end(fixture);
+}
+
+/* Published from another controller's directory: nothing there is touched. */
+static void test_beside(void **unused)
+{
+	struct compiled *a = make_compiled(5, 10, 6, 100);
+	struct fixture *fixture = begin(NULL);
+	struct publication publication = {
+		.generation = 7, .config = &no_config, .compiled = a, .ids = &fixture->ids, .is_beside = true,
+	};
+	struct image_changes ignored;
+	struct state_bundle *bundles;
+	uint32_t live;
+	size_t count;
+
+	(void)unused;
+	assert_int_equal(state_bundle_write(&fixture->state, 6, "x", 1), 0);
+	assert_int_equal(state_bundle_write(&fixture->state, 9, "x", 1), 0);
+	assert_int_equal(publish(&fixture->publisher, &publication, &ignored, &fixture->faults), 0);
+	assert_int_equal(publisher_generation(&fixture->publisher), 7);
+	assert_slot_is(fixture, 1, a);
+	assert_int_equal(state_live(&fixture->state, &live), -ENOENT);
+	assert_int_equal(state_bundles(&fixture->state, &bundles, &count), 0);
+	assert_int_equal(count, 2);
+	free(bundles);
+	assert_int_equal(faccessat(fixture->state.directory, "ids.json", F_OK, 0), -1);
+	free_compiled(a);
+	end(fixture);
+}
+
+static void test_home(void **unused)
+{
+	struct fixture *fixture = begin(NULL), *other = begin(NULL);
+	struct state beside;
+
+	(void)unused;
+	assert_false(home_is_elsewhere(&fixture->state, &fixture->tables));	/* not known */
+	assert_int_equal(home_write(&fixture->state, &fixture->tables, "here"), 0);
+	assert_false(home_is_elsewhere(&fixture->state, &fixture->tables));
+	assert_true(home_is_elsewhere(&fixture->state, &other->tables));
+	assert_int_equal(home_write(&fixture->state, &other->tables, "there"), 0);
+	assert_true(home_is_elsewhere(&fixture->state, &fixture->tables));
+	assert_int_equal(state_write(&fixture->state, "home.json", "{", 1, 0640), 0);
+	assert_false(home_is_elsewhere(&fixture->state, &fixture->tables));	/* spoilt: not known */
+	assert_int_equal(state_open_beside(&beside, fixture->path), 0);		/* while it is locked */
+	state_close(&beside);
+	assert_int_equal(state_open_beside(&beside, "/nowhere"), -ENOENT);
+	end(fixture);
+	end(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -602,6 +684,9 @@ int main(void)
 		cmocka_unit_test(test_dry_run_changes_nothing),
 		cmocka_unit_test(test_names_and_counters),
 		cmocka_unit_test(test_state_directory),
+		cmocka_unit_test(test_next_number),
+		cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_home),
 	};
 
 	if (!fixture_namespace())

@@ -241,6 +241,20 @@ static int link_open(const struct loader *loader, const char *name, struct bpf_l
 	return fd;
 }
 
+/*
+ * Does the program of this link use these tables? While the interface moves to other tables, both directories have a pin
+ * of its link (hook_move()). Half a set of tables, without that by which it is known, owns what is pinned there.
+ */
+static bool link_is_ours(const struct loader *loader, const struct bpf_link_info *info)
+{
+	int program = bpf_prog_get_fd_by_id(info->prog_id);
+	bool is_ours = !pins_exist(loader) || program < 0 || pins_program_is_ours(loader, program);
+
+	if (program >= 0)
+		close(program);
+	return is_ours;
+}
+
 static int link_upgrade(const struct loader *loader, const char *name)
 {
 	struct bpf_link_info info;
@@ -278,6 +292,32 @@ static int link_detach(const struct loader *loader, const char *name, const char
 	return code;
 }
 
+/*
+ * The link gets a pin among the new tables first, then the program on these, then loses its old pin: at no time is it
+ * without one, and whose tables it is on, the program tells.
+ */
+static int link_move(const struct loader *loader, const struct loader *from, const char *name)
+{
+	struct bpf_link_info info;
+	char path[PATH_MAX];
+	int link = link_open(from, name, &info), code;
+
+	if (link < 0)
+		return link;
+	link_path(loader, name, path);
+	unlink(path);	/* of a move that ended here, or of an interface that is gone */
+	code = bpf_obj_pin(link, path) ? -errno : 0;
+	close(link);
+	if (code) {
+		fprintf(stderr, "ecsdns-loader: pinning %s: %s; the old program goes on\n", path, strerror(-code));
+		return code;
+	}
+	code = link_upgrade(loader, name);
+	if (code)
+		unlink(path);
+	return code;
+}
+
 /* -- either -- */
 
 static bool hook_is_generic(int ifindex)
@@ -299,7 +339,7 @@ int hook_find(const struct loader *loader, const char *name, int ifindex, struct
 	memset(out, 0, sizeof(*out));
 	if (fd >= 0) {
 		close(fd);
-		if ((int)link.xdp.ifindex != ifindex)
+		if ((int)link.xdp.ifindex != ifindex || !link_is_ours(loader, &link))
 			return 0;
 		out->how = ATTACHED_LINK;
 		out->program_id = link.prog_id;
@@ -386,6 +426,40 @@ int hook_upgrade(const struct loader *loader, const char *name, int ifindex)
 	return dispatcher_detach(ifindex, old.program_id);
 }
 
+/* What is left among the old tables of an interface that carries the program of the new ones. */
+static int move_finish(const struct loader *from, const char *name, int ifindex, const struct attachment *old)
+{
+	char path[PATH_MAX];
+
+	link_path(from, name, path);
+	if (unlink(path) && errno != ENOENT) {
+		fprintf(stderr, "ecsdns-loader: removing %s: %s\n", path, strerror(errno));
+		return -errno;
+	}
+	return old->how == ATTACHED_DISPATCHER ? dispatcher_detach(ifindex, old->program_id) : 0;
+}
+
+int hook_move(const struct loader *loader, const struct loader *from, const char *name, int ifindex)
+{
+	struct attachment old, ours;
+	int code = 0;
+
+	hook_find(from, name, ifindex, &old);
+	hook_find(loader, name, ifindex, &ours);
+	if (ours.how == ATTACHED_NOT && old.how == ATTACHED_NOT) {
+		fprintf(stderr, "ecsdns-loader: %s does not carry the program of the tables in %s; "
+			"`ecsdns-loader attach %s` puts it on those in %s\n", name, from->pins, name, loader->pins);
+		return -ENOENT;
+	}
+	if (ours.how == ATTACHED_NOT && old.how == ATTACHED_LINK)
+		code = link_move(loader, from, name);
+	else if (ours.how == ATTACHED_NOT)
+		code = dispatcher_attach(loader, ifindex, old.generic ? XDP_MODE_SKB : XDP_MODE_NATIVE);
+	if (code)
+		return hook_complain(name, ifindex, code);
+	return move_finish(from, name, ifindex, &old);
+}
+
 int hook_detach(const struct loader *loader, const char *name, int ifindex)
 {
 	struct attachment found;
@@ -397,6 +471,6 @@ int hook_detach(const struct loader *loader, const char *name, int ifindex)
 		return link_detach(loader, name, path);
 	if (found.how == ATTACHED_DISPATCHER)
 		return dispatcher_detach(ifindex, found.program_id);
-	unlink(path);	/* of an interface that is gone */
+	unlink(path);	/* of an interface that is gone, or that moved to other tables */
 	return -ENOENT;
 }

@@ -2,6 +2,7 @@
 /* What the loader needs to know of a network interface: its MAC addresses, and what stands in the program's way. */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -79,6 +80,54 @@ int interface_register(const struct loader *loader, const char *name, int ifinde
 int interface_refresh(const struct loader *loader, const char *name, int ifindex)
 {
 	return interface_write(loader, name, ifindex, true);
+}
+
+/* The table itself, in whatever layout, or -errno. */
+static int interfaces_open(const char *pins)
+{
+	char path[PATH_MAX];
+	int map;
+
+	snprintf(path, sizeof(path), "%s/interfaces", pins);
+	map = bpf_obj_get(path);
+	return map < 0 ? -errno : map;
+}
+
+/* The entry that other tables have of an interface, to these. Absent there, it has been taken already. */
+static void interface_take(const struct loader *loader, const char *name, int ifindex)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+	struct interface entry;
+	int theirs = interfaces_open(loader->from), ours = interfaces_open(loader->pins);
+
+	if (theirs < 0 || ours < 0 || bpf_obj_get_info_by_fd(theirs, &info, &length) || info.value_size != sizeof(entry)) {
+		if (!loader->mac_count)
+			fprintf(stderr, "ecsdns-loader: warning: %s/interfaces cannot be read (another layout): MACs that were given with --mac have "
+				"to be given again for %s\n", loader->from, name);
+	} else if (!bpf_map_lookup_elem(theirs, &ifindex, &entry)) {
+		bpf_map_update_elem(ours, &ifindex, &entry, BPF_ANY);	/* what fails here, interface_refresh() tells */
+	}
+	if (theirs >= 0)
+		close(theirs);
+	if (ours >= 0)
+		close(ours);
+}
+
+int interface_move(const struct loader *loader, const char *name, int ifindex)
+{
+	interface_take(loader, name, ifindex);
+	return interface_refresh(loader, name, ifindex);
+}
+
+void interface_leave(const struct loader *from, int ifindex)
+{
+	int map = interfaces_open(from->pins);
+
+	if (map < 0)
+		return;
+	bpf_map_delete_elem(map, &ifindex);	/* absent: as wished */
+	close(map);
 }
 
 void interface_forget(const struct loader *loader, int ifindex)

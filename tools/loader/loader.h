@@ -8,6 +8,9 @@
  *   PINS/link_<IFACE>    where the program is attached alone (":" for "." in the name, which pins cannot have);
  *                        behind libxdp's dispatcher libxdp keeps its own pins
  *
+ * Tables of another layout or size stand beside these, in a directory of their own (prepare); upgrade --from moves the
+ * interfaces from the ones to the others (move.c).
+ *
  * Functions return 0 or -errno and have said on standard error what went wrong and what to do.
  */
 #ifndef ECSDNS_LOADER_H
@@ -28,6 +31,7 @@ enum loader_chain { CHAIN_AUTO, CHAIN_YES, CHAIN_NO };
 
 struct loader {
 	const char *pins;
+	const char *from;			/* --from: the pins whose program upgrade replaces; null: the same */
 	enum loader_mode mode;
 	enum loader_chain chain;		/* libxdp's dispatcher */
 	uint8_t macs[INTERFACE_MACS][6];	/* --mac, besides the interface's own */
@@ -47,6 +51,7 @@ struct attachment {
 };
 
 /* verbs: one a file */
+int loader_prepare(struct loader *loader);
 int loader_attach(struct loader *loader);
 int loader_detach(struct loader *loader);
 int loader_unload(struct loader *loader);
@@ -66,17 +71,25 @@ int pins_keep_program(const struct loader *loader, int fd);
 /* Does the program use these very tables? Two instances may serve two interfaces of one host. */
 bool pins_program_is_ours(const struct loader *loader, int fd);
 
+/* move.c: from the tables of --from to these. No interfaces named: all that carry the program of the others. */
+int move_all(struct loader *loader);
+
 /* interface.c */
 int interface_find(const char *name);	/* ifindex, or -ENODEV after a message */
 /* With --mac as given; interface_refresh() keeps those of before if none were given. */
 int interface_register(const struct loader *loader, const char *name, int ifindex);
 int interface_refresh(const struct loader *loader, const char *name, int ifindex);
+/* With --mac as given, or else with those that the tables of --from have. */
+int interface_move(const struct loader *loader, const char *name, int ifindex);
 void interface_forget(const struct loader *loader, int ifindex);
+void interface_leave(const struct loader *from, int ifindex);	/* the same, of tables of any layout */
 void interface_warn(const char *name, FILE *to, json_t *into);	/* preflight's findings: text, JSON, or both */
 
 /* hook.c: how the program hangs on an interface */
 int hook_attach(const struct loader *loader, const char *name, int ifindex);
 int hook_upgrade(const struct loader *loader, const char *name, int ifindex);
+/* The program of these tables in place of that of `from`. Ended at any point, the same call again completes it. */
+int hook_move(const struct loader *loader, const struct loader *from, const char *name, int ifindex);
 int hook_detach(const struct loader *loader, const char *name, int ifindex);
 int hook_find(const struct loader *loader, const char *name, int ifindex, struct attachment *out);
 

@@ -37,8 +37,9 @@ static const struct verb {
 	unsigned int needs;
 	const char *arguments, *help;
 } verbs[] = {
+	{ "prepare", loader_prepare, NEEDS_NONE | NEEDS_CHANGE, "", "make the tables, or say that they stand; attach nothing" },
 	{ "attach", loader_attach, NEEDS_SOME | NEEDS_CHANGE, "IFACE...", "make the tables if there are none, attach the program" },
-	{ "upgrade", loader_upgrade, NEEDS_SOME | NEEDS_CHANGE, "IFACE...", "put this version's program in place, without a gap" },
+	{ "upgrade", loader_upgrade, NEEDS_CHANGE, "IFACE...", "put this version's program in place, without a gap" },
 	{ "detach", loader_detach, NEEDS_SOME | NEEDS_CHANGE, "IFACE...", "remove the program; the tables stay" },
 	{ "unload", loader_unload, NEEDS_NONE | NEEDS_CHANGE, "", "remove the program everywhere, and the tables" },
 	{ "status", loader_status, NEEDS_ROOT, "[IFACE...]", "where the program runs" },
@@ -74,8 +75,9 @@ static void usage(FILE *to)
 		"  --dispatcher auto|yes|no    share the interface through libxdp (auto: where the kernel takes it)\n"
 		"  --mac MAC                   answer frames to this MAC too (VRRP); up to %d times\n"
 		"  --pins DIR                  the tables' place (environment ECSDNS_PINS; default %s)\n"
+		"  --from DIR                  upgrade: from the tables there to those of --pins; no IFACE: all that run on these\n"
 		"  --json                      output for programs\n"
-		"  --help, --version\n\nSizes of the tables, when attach makes them:\n", INTERFACE_MACS - 1, ECSDNS_PINS_DEFAULT);
+		"  --help, --version\n\nSizes of the tables, when prepare or attach makes them:\n", INTERFACE_MACS - 1, ECSDNS_PINS_DEFAULT);
 	for (size_t i = 0; i < SIZE_COUNT; i++)
 		fprintf(to, "  --%-11s N  %s (%u)\n", sizes[i].option, sizes[i].help, sizes[i].standard);
 	fprintf(to, "\nExit: 0 done, 1 refused, 2 wrong usage.\n");
@@ -133,7 +135,9 @@ static int parse_size(struct loader *loader, size_t which, const char *text)
 	return 0;
 }
 
-enum { OPTION_MODE = 1, OPTION_CHAIN, OPTION_MAC, OPTION_PINS, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_SIZES };
+enum { OPTION_MODE = 1, OPTION_CHAIN, OPTION_MAC, OPTION_PINS, OPTION_FROM, OPTION_JSON, OPTION_HELP, OPTION_VERSION,
+	OPTION_SIZES };
+#define OPTIONS_BESIDE_SIZES 8
 
 static int parse_option(struct loader *loader, int option, const char *value)
 {
@@ -155,6 +159,9 @@ static int parse_option(struct loader *loader, int option, const char *value)
 	case OPTION_PINS:
 		loader->pins = value;
 		return 0;
+	case OPTION_FROM:
+		loader->from = value;
+		return 0;
 	case OPTION_JSON:
 		loader->json = true;
 		return 0;
@@ -172,20 +179,29 @@ static int parse_option(struct loader *loader, int option, const char *value)
 
 static int parse_options(struct loader *loader, int argc, char **argv)
 {
-	struct option options[7 + SIZE_COUNT + 1] = {
+	struct option options[OPTIONS_BESIDE_SIZES + SIZE_COUNT + 1] = {
 		{ "mode", required_argument, NULL, OPTION_MODE }, { "dispatcher", required_argument, NULL, OPTION_CHAIN },
 		{ "mac", required_argument, NULL, OPTION_MAC }, { "pins", required_argument, NULL, OPTION_PINS },
 		{ "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP },
-		{ "version", no_argument, NULL, OPTION_VERSION },
+		{ "version", no_argument, NULL, OPTION_VERSION }, { "from", required_argument, NULL, OPTION_FROM },
 	};
 	int option;
 
 	for (size_t i = 0; i < SIZE_COUNT; i++)
-		options[7 + i] = (struct option){ sizes[i].option, required_argument, NULL, OPTION_SIZES + (int)i };
+		options[OPTIONS_BESIDE_SIZES + i] = (struct option){ sizes[i].option, required_argument, NULL, OPTION_SIZES + (int)i };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (option == '?' || parse_option(loader, option, optarg))
 			return -EINVAL;
 	return 0;
+}
+
+static bool usage_fits(const struct loader *loader, const struct verb *verb)
+{
+	if (verb->run == loader_upgrade && !loader->from && !loader->interface_count)
+		return false;
+	if (loader->from && verb->run != loader_upgrade)
+		return false;
+	return !(verb->needs & NEEDS_SOME && !loader->interface_count) && !(verb->needs & NEEDS_NONE && loader->interface_count);
 }
 
 int main(int argc, char **argv)
@@ -207,8 +223,9 @@ int main(int argc, char **argv)
 	}
 	loader.interfaces = argv + optind + 1;
 	loader.interface_count = argc - optind - 1;
-	if ((verb->needs & NEEDS_SOME && !loader.interface_count) || (verb->needs & NEEDS_NONE && loader.interface_count)) {
-		fprintf(stderr, "usage: ecsdns-loader %s [OPTION]... %s\n", verb->name, verb->arguments);
+	if (!usage_fits(&loader, verb)) {
+		fprintf(stderr, "usage: ecsdns-loader %s [OPTION]... %s%s\n", verb->name, verb->arguments,
+			loader.from ? " (--from is for upgrade)" : "");
 		return WRONG_USAGE;
 	}
 	libbpf_set_print(print_tail);

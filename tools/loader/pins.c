@@ -183,8 +183,8 @@ static int pins_compare(const struct loader *loader, const struct tables *tables
 		if (!loader->entries[table] || loader->entries[table] == tables->entries[table])
 			continue;
 		fprintf(stderr, "ecsdns-loader: table %s stands with %u entries, not %u; sizes are fixed when the tables are made: "
-			"`ecsdns-loader unload` removes them\n", table_name(table), tables->entries[table],
-			loader->entries[table]);
+			"`ecsdns-loader prepare --pins DIR` makes others beside them (docs/upgrade.md)\n", table_name(table),
+			tables->entries[table], loader->entries[table]);
 		return -EEXIST;
 	}
 	return 0;

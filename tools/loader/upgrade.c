@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* ecsdns-loader upgrade IFACE...: this binary's program in place of the one that runs, on the same tables, no gap. */
+/*
+ * ecsdns-loader upgrade IFACE...: this binary's program in place of the one that runs, no gap; on the same tables, or
+ * with --from on others.
+ */
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -29,12 +32,14 @@ int loader_upgrade(struct loader *loader)
 	int code;
 
 	if (!pins_exist(loader)) {
-		fprintf(stderr, "ecsdns-loader: no tables in %s (ABI %d); `ecsdns-loader attach IFACE` makes them\n",
-			loader->pins, ECSDNS_ABI_VERSION);
+		fprintf(stderr, "ecsdns-loader: no tables in %s (ABI %d); `ecsdns-loader %s` makes them\n", loader->pins,
+			ECSDNS_ABI_VERSION, loader->from ? "prepare" : "attach IFACE");
 		return -ENOENT;
 	}
 	code = pins_make(loader);	/* they stand: only compares the layout */
-	for (int i = 0; i < loader->interface_count && !code; i++)
+	if (!code && loader->from)
+		code = move_all(loader);
+	for (int i = 0; i < loader->interface_count && !code && !loader->from; i++)
 		code = upgrade_one(loader, loader->interfaces[i]);
 	return code ? code : loader->json ? loader_status(loader) : 0;
 }

@@ -151,6 +151,11 @@ static uint32_t table_id(int fd)
 	return bpf_obj_get_info_by_fd(fd, &info, &length) ? 0 : info.id;
 }
 
+uint32_t tables_id(const struct tables *tables)
+{
+	return table_id(tables->fd[TABLE_control]);
+}
+
 bool tables_are_pinned(const struct tables *tables, const char *pins)
 {
 	char ignored[PATH_MAX + 128];

@@ -68,6 +68,9 @@ void tables_close(struct tables *tables);
 /* Are these the tables that are pinned there now? An unload and a new attach leave an open process with the old ones. */
 bool tables_are_pinned(const struct tables *tables, const char *pins);
 
+/* The kernel's number of these tables: of their control. No others have it as long as they are there. 0: not open. */
+uint32_t tables_id(const struct tables *tables);
+
 /* The pin directory: the option if given, else ECSDNS_PINS, else the default. */
 const char *tables_pins(const char *option);
 

@@ -29,6 +29,8 @@ static void api_busy(struct http_request *request, int fault)
 {
 	if (fault == -EBUSY)
 		api_refuse(request, 503, "%d pushes run or wait already; try again when they are done", PUSHES_MAX);
+	else if (fault == -ESHUTDOWN)
+		api_refuse(request, 503, "this controller is about to end; try again when the next one listens");
 	else
 		api_refuse(request, 500, "%s", strerror(-fault));
 }

@@ -35,6 +35,8 @@ struct controller {
 	const char *metrics_address;	/* --metrics, or null */
 	int metrics_services;		/* enum metrics_services */
 	int group;			/* of the socket; -1: the process's */
+	bool take_over;			/* --take-over */
+	bool fill;			/* --fill: the state directory is another's, and is only read */
 	uv_loop_t loop;
 	struct http *http;
 	struct page stats;
@@ -53,6 +55,10 @@ struct controller {
 	uv_timer_t beating;
 	bool resting;			/* a grace period for the reactions to come is waited for */
 	bool stopping;
+	bool has_begun;			/* the start's job is done, well or not */
+	bool is_home;			/* home.json has these tables; the job's */
+	pid_t before;			/* the process that we took over from, 0: none; and when it was asked to end */
+	uint64_t before_ended;
 };
 
 #endif

@@ -22,6 +22,7 @@
 #include "user/controller/metrics.h"
 #include "user/controller/push.h"
 #include "user/controller/reload.h"
+#include "user/controller/succeed.h"
 
 #define IDS_OCTETS_MAX (64UL << 20)
 /* A controller that was killed holds its locks until the kernel has freed its memory, which may be a gigabyte. */
@@ -43,6 +44,8 @@ static void usage(FILE *to)
 		"                      socket has /metrics always\n"
 		"  --metrics-services all|answered|none  services that have counters there (default: all); answered: by the\n"
 		"                      driver, since its tables were made\n"
+		"  --take-over         ask the controller that runs to end, when its pushes are done, and go on from there\n"
+		"  --fill              only fill the tables with what is live, beside the controller that runs; then end\n"
 		"  --help, --version\n");
 }
 
@@ -82,8 +85,10 @@ static void main_options(struct controller *controller, int argc, char **argv)
 	static const struct option options[] = {
 		{"pins", required_argument, NULL, 'p'}, {"state", required_argument, NULL, 's'},
 		{"socket", required_argument, NULL, 'c'}, {"socket-group", required_argument, NULL, 'g'},
-		{"config", required_argument, NULL, 'f'}, {"watch", no_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'},
+		{"config", required_argument, NULL, 'f'}, {"watch", no_argument, NULL, 'w'},
 		{"metrics", required_argument, NULL, 'm'}, {"metrics-services", required_argument, NULL, 'M'},
+		{"take-over", no_argument, NULL, 't'},
+		{"fill", no_argument, NULL, 'F'}, {"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'}, {0},
 	};
 	const char *environment = getenv("ECSDNS_SOCKET"), *pins = NULL;
@@ -102,6 +107,8 @@ static void main_options(struct controller *controller, int argc, char **argv)
 		case 'w': controller->watch = true; break;
 		case 'm': controller->metrics_address = optarg; break;
 		case 'M': controller->metrics_services = main_services(optarg); break;
+		case 't': controller->take_over = true; break;
+		case 'F': controller->fill = true; break;
 		case 'h': usage(stdout); exit(0);
 		case 'v': printf("ecsdns-controller %s (ABI %d)\n", ECSDNS_VERSION, ECSDNS_ABI_VERSION); exit(0);
 		default: usage(stderr); exit(2);
@@ -119,6 +126,10 @@ static void main_options(struct controller *controller, int argc, char **argv)
 	}
 	if (controller->watch && !controller->config) {
 		fprintf(stderr, "ecsdns-controller: --watch needs --config FILE, which is what is watched\n");
+		exit(2);
+	}
+	if (controller->fill && (controller->take_over || controller->config)) {
+		fprintf(stderr, "ecsdns-controller: --fill goes without --take-over and --config\n");
 		exit(2);
 	}
 	controller->pins = tables_pins(pins);
@@ -145,7 +156,8 @@ static int main_lock_pins(const char *pins)
 
 static int main_open_state(struct controller *controller)
 {
-	int fault = state_open(&controller->state, controller->state_path);
+	int fault = controller->fill ? state_open_beside(&controller->state, controller->state_path) :
+		state_open(&controller->state, controller->state_path);
 
 	for (int i = 0; fault == -EWOULDBLOCK && i < LOCK_TRIES; i++) {
 		usleep(LOCK_TRY_MICROSECONDS);
@@ -196,6 +208,12 @@ static int main_listen(struct controller *controller)
 	return fault;
 }
 
+static int main_take_over(struct controller *controller)
+{
+	controller->before_ended = uv_hrtime();
+	return succeed(controller->socket, &controller->before);
+}
+
 static void main_on_verdict(void *context)
 {
 	follow_health(context, NULL);
@@ -208,15 +226,17 @@ static int main_start(struct controller *controller)
 	int fault;
 
 	faults_init(&faults);
-	fault = main_lock_pins(controller->pins);
-	if (fault)
-		goto out;
 	fault = tables_open(&controller->tables, controller->pins, TABLES_WRITE, error, sizeof(error));
 	if (fault) {
 		log_error("%s", error);
 		goto out;
 	}
-	fault = main_open_state(controller);
+	if (controller->take_over)
+		fault = main_take_over(controller);
+	if (!fault)
+		fault = main_lock_pins(controller->pins);
+	if (!fault)
+		fault = main_open_state(controller);
 	if (!fault)
 		fault = publisher_init(&controller->publisher, &controller->tables, &controller->state, &faults);
 	if (!fault)
@@ -226,6 +246,12 @@ static int main_start(struct controller *controller)
 	controller->publisher.health = (struct health_source){states_down, &controller->states};
 	if (!fault)
 		fault = main_read_ids(controller, &faults);
+	if (!fault && controller->fill) {
+		fault = push_fill(controller);
+		states_stop(&controller->states);
+		uv_run(&controller->loop, UV_RUN_DEFAULT);
+		goto out;
+	}
 	if (!fault)
 		page_init(&controller->stats, &stats_kind, &controller->loop, &controller->tables);
 	if (!fault)
@@ -295,7 +321,7 @@ int main(int argc, char **argv)
 	memset(controller.tables.fd, -1, sizeof(controller.tables.fd));
 	uv_loop_init(&controller.loop);
 	fault = main_start(&controller);
-	if (!fault)
+	if (!fault && !controller.fill)
 		main_run(&controller);
 	page_free(&controller.stats);
 	metrics_free(&controller);

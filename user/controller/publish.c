@@ -43,7 +43,7 @@ int publish(struct publisher *publisher, const struct publication *publication, 
 		fault = publish_reaction(publisher, publication, &reaction, faults);
 
 	publisher_set_phase(publisher, "keeping the bundle");
-	if (!fault)
+	if (!fault && !publication->is_beside)
 		fault = publish_keep(publisher, publication, faults);
 
 	if (!fault) {
@@ -191,6 +191,8 @@ static void publish_tidy(struct publisher *publisher, const struct publication *
 
 	if (fault)
 		log_warning("dropping names that are no longer in use: %s", strerror(-fault));
+	if (publication->is_beside)
+		return;
 	fault = state_prune(publisher->state, publication->generation, STATE_BUNDLES_KEPT);
 	if (fault)
 		log_warning("removing old bundles: %s", strerror(-fault));
@@ -250,15 +252,27 @@ uint32_t publisher_generation(const struct publisher *publisher)
 	return tables_generation(tables_control(publisher->tables));
 }
 
+/* Tables that were left by an upgrade may be several generations behind. */
+static uint32_t publisher_next_of(uint32_t held, uint32_t live)
+{
+	uint32_t next = (int32_t)(live - held) > 0 ? live + 1 : held + 1;
+
+	return next % GENERATION_SLOTS == held % GENERATION_SLOTS ? next + 1 : next;
+}
+
 int publisher_next(const struct publisher *publisher, uint32_t *generation)
 {
+	uint32_t held = publisher_generation(publisher), live = held;
 	struct state_bundle *bundles;
 	size_t count;
 	int fault;
 
-	*generation = publisher_generation(publisher) + 1;
-	if (*generation > 1)
+	if (held) {
+		state_live(publisher->state, &live);	/* what cannot be read, does not count */
+		*generation = publisher_next_of(held, live);
 		return 0;
+	}
+	*generation = 1;
 	fault = state_bundles(publisher->state, &bundles, &count);	/* empty tables: go on from what was kept */
 	if (!fault && count)
 		*generation = bundles[count - 1].generation + 1;

@@ -49,6 +49,7 @@ struct publication {
 	struct compiled *compiled;	/* reactions keep its reasons in step */
 	const struct health *health;	/* with which it was compiled; may be null */
 	const struct ids *ids;		/* likewise */
+	bool is_beside;			/* the state directory is another controller's: nothing is kept there */
 	const void *bundle;		/* to be kept as generations/N.tar; null if it is there already */
 	size_t length;
 	const struct note *note;	/* to be kept beside it; null: there is one, or none */
@@ -61,7 +62,7 @@ void publisher_free(struct publisher *publisher);
 /* The live generation as the tables say; 0: none. */
 uint32_t publisher_generation(const struct publisher *publisher);
 
-/* The number the next push gets. */
+/* The number the next push gets: above all that were published, and of the slot that nobody reads. */
 int publisher_next(const struct publisher *publisher, uint32_t *generation);
 
 /* Reads back what the slots hold. 0, or -errno with an error in `faults`. */

@@ -5,22 +5,46 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 
 #include "user/common/log.h"
 #include "user/controller/beat.h"
 #include "user/controller/changes.h"
+#include "user/controller/home.h"
 #include "user/controller/push_job.h"
 #include "user/controller/reload.h"
 
 static void push_run(struct push *push);
+
+/* From now on these are the tables that the next start finds as this process leaves them. */
+static void push_settle_home(struct controller *controller)
+{
+	int fault = controller->is_home ? 0 : home_write(&controller->state, &controller->tables, controller->pins);
+
+	if (fault)
+		log_warning("%s/home.json: %s; tried again with the next push", controller->state_path, strerror(-fault));
+	controller->is_home = !fault;
+}
+
+static int push_do(struct push *push)
+{
+	switch (push->kind) {
+	case PUSH_START:
+	case PUSH_FILL: return push_begin(push);
+	case PUSH_CONFIG: return push_file(push);
+	default: return push_new(push);
+	}
+}
 
 static void push_on_work(uv_work_t *work)
 {
 	struct push *push = work->data;
 	uint64_t began = uv_hrtime();
 
-	push->fault = push->kind == PUSH_START ? push_begin(push) : push->kind == PUSH_CONFIG ? push_file(push) : push_new(push);
+	push->fault = push_do(push);
 	push->all_nanoseconds = uv_hrtime() - began;
+	if (!push->fault && !push->options.is_dry && push->kind != PUSH_FILL)
+		push_settle_home(push->controller);
 	publisher_set_phase(&push->controller->publisher, "");
 }
 
@@ -41,6 +65,8 @@ static void push_log(const struct push *push)
 		return;
 	else if (push->kind == PUSH_CONFIG)
 		log_error("%s was refused; nothing changed", push->controller->config);
+	else if (push->kind == PUSH_FILL)
+		log_error("%s: not filled", push->controller->pins);
 	else if (push->kind != PUSH_START)
 		log_error("a push was refused; nothing changed");
 	else if (push->fault == -ENOENT && !push->faults.errors && push->controller->config)
@@ -113,6 +139,15 @@ static void push_free(struct push *push)
 	free(push);
 }
 
+static void push_has_begun(struct controller *controller)
+{
+	controller->has_begun = true;
+	if (controller->before)
+		log_notice("took over from process %d: health was not followed for %.3f s at most", controller->before,
+			   (uv_hrtime() - controller->before_ended) / 1e9);
+	sd_notify(0, "READY=1");
+}
+
 static void push_on_done(uv_work_t *work, int status)
 {
 	struct push *push = work->data;
@@ -136,6 +171,8 @@ static void push_on_done(uv_work_t *work, int status)
 		controller->health_version++;
 		beat_now(controller);
 	}
+	if (push->kind == PUSH_START)
+		push_has_begun(controller);
 	if (push->kind == PUSH_CONFIG && !controller->stopping)
 		reload_done(controller->reload, &push->paths);
 	controller->pushes = push->next;
@@ -174,6 +211,8 @@ static int push_queue(struct push *push)
 	struct push **at = &push->controller->pushes;
 	int waiting = 0;
 
+	if (push->controller->stopping)
+		return -ESHUTDOWN;
 	for (; *at; at = &(*at)->next)
 		waiting++;
 	if (waiting >= PUSHES_MAX)
@@ -249,4 +288,20 @@ int push_start(struct controller *controller)
 int push_config(struct controller *controller)
 {
 	return push_queue_config(controller, false);
+}
+
+int push_fill(struct controller *controller)
+{
+	struct push *push = push_make(controller, NULL, PUSH_FILL);
+	int fault;
+
+	if (!push)
+		return -ENOMEM;
+	push_on_work(&push->work);
+	push_log(push);
+	fault = push->fault;
+	if (fault == -ENOENT && !push->faults.errors)
+		log_error("nothing has been published yet from %s", controller->state_path);
+	push_free(push);
+	return fault;
 }

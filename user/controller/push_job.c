@@ -89,7 +89,7 @@ struct publication push_publication(const struct push *push, uint32_t number, co
 {
 	return (struct publication){
 		.generation = number, .config = push->made->config, .compiled = push->made->compiled, .health = health,
-		.ids = &push->ids,
+		.ids = &push->ids, .is_beside = push->kind == PUSH_FILL,
 	};
 }
 

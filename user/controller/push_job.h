@@ -5,7 +5,7 @@
 
 #include "user/controller/push.h"
 
-enum push_kind { PUSH_BUNDLE, PUSH_ROLLBACK, PUSH_START, PUSH_CONFIG };
+enum push_kind { PUSH_BUNDLE, PUSH_ROLLBACK, PUSH_START, PUSH_CONFIG, PUSH_FILL };
 
 struct push {
 	struct push *next;
@@ -35,7 +35,7 @@ struct push {
 
 int push_new(struct push *push);	/* PUSH_BUNDLE, PUSH_ROLLBACK: push_job.c */
 int push_file(struct push *push);	/* PUSH_CONFIG */
-int push_begin(struct push *push);	/* PUSH_START: push_start.c */
+int push_begin(struct push *push);	/* PUSH_START, PUSH_FILL: push_start.c */
 
 /* Does it say what it changes? */
 bool push_tells(const struct push *push);

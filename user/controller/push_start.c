@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "user/common/log.h"
+#include "user/controller/home.h"
 #include "user/controller/push_job.h"
 
 static time_t push_written(const struct push *push, uint32_t generation)
@@ -127,12 +128,71 @@ static int push_again_newest(struct push *push)
 	return fault;
 }
 
+/* Are the answers there already, but for what health has changed since? */
+static bool push_is_there(struct push *push, uint32_t held)
+{
+	const struct health health = push_health(push);
+	const struct publication publication = push_publication(push, held, &health);
+	struct publisher *publisher = &push->controller->publisher;
+	struct reaction_difference difference;
+
+	if (publisher_adopt(publisher, &publication, &difference, &push->faults) || difference.otherwise)
+		return false;
+	if (difference.by_health)
+		push_settle(push, difference.by_health);
+	push->made->number = held;
+	push->made->published = push_written(push, held);
+	push->done = "found in these tables";
+	return true;
+}
+
+/* The driver may answer from these tables: a number whose slot it reads is passed over. */
+static int push_bring(struct push *push, uint32_t held, uint32_t live, const struct bundle *bundle)
+{
+	bool is_next = (int32_t)(live - held) > 0 && live % GENERATION_SLOTS != held % GENERATION_SLOTS;
+	uint32_t number = live;
+	int fault = is_next ? 0 : publisher_next(&push->controller->publisher, &number);
+
+	push->done = "brought into these tables";
+	if (!fault && !is_next && push->kind == PUSH_FILL)
+		return faults_error(&push->faults, &(struct place){.file = push->controller->pins}, "holds generation %" PRIu32
+				    " of before, beside which %" PRIu32 " does not fit; ecsdns-controller without --fill brings it up to date",
+				    held, live);
+	if (!fault)
+		fault = push_publish(push, number, is_next ? NULL : bundle);
+	if (!fault && is_next)
+		push->made->published = push_written(push, number);
+	return fault;
+}
+
+/* Tables that are not those of the controller before: what they hold may be old, and the state directory is right. */
+static int push_refill(struct push *push, uint32_t held)
+{
+	struct bundle *bundle = NULL;
+	uint32_t live;
+	int fault;
+
+	if (state_live(&push->controller->state, &live))
+		return push_adopt(push, held);
+	fault = publisher_read(&push->controller->publisher, &push->faults);
+	if (!fault)
+		fault = push_read_kept(push, live);
+	if (!fault)
+		fault = push_compile(push, &bundle);
+	if (!fault && !(held == live && push_is_there(push, held)))
+		fault = push_bring(push, held, live, bundle);
+	bundle_free(bundle);
+	return fault;
+}
+
 int push_begin(struct push *push)
 {
 	uint32_t generation = publisher_generation(&push->controller->publisher);
 	int fault;
 
-	if (generation) {
+	if (generation && (push->kind == PUSH_FILL || home_is_elsewhere(&push->controller->state, &push->controller->tables))) {
+		return push_refill(push, generation);
+	} else if (generation) {
 		fault = push_adopt(push, generation);
 		if (fault != -ENOENT)
 			return fault;		/* good or bad, its answers stay */

@@ -17,12 +17,17 @@
 #define NAME_OCTETS 64
 #define LIVE "live"
 
+static int state_open_directory(int at, const char *path, int *directory)
+{
+	*directory = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return *directory < 0 ? -errno : 0;
+}
+
 static int state_make(int at, const char *path, int *directory)
 {
 	if (mkdirat(at, path, 0750) && errno != EEXIST)
 		return -errno;
-	*directory = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return *directory < 0 ? -errno : 0;
+	return state_open_directory(at, path, directory);
 }
 
 int state_open(struct state *state, const char *path)
@@ -40,6 +45,19 @@ int state_open(struct state *state, const char *path)
 	}
 	fault = state_make(state->directory, "generations", &state->generations);
 out:
+	if (fault)
+		state_close(state);
+	return fault;
+}
+
+int state_open_beside(struct state *state, const char *path)
+{
+	int fault;
+
+	*state = (struct state){.path = path, .directory = -1, .generations = -1, .lock = -1};
+	fault = state_open_directory(AT_FDCWD, path, &state->directory);
+	if (!fault)
+		fault = state_open_directory(state->directory, "generations", &state->generations);
 	if (fault)
 		state_close(state);
 	return fault;

@@ -8,6 +8,7 @@
  *	admin.json		what the operator said of members, pools and regions
  *	health.json		what checks said of members, as of a moment ago
  *	health.journal		and since then
+ *	home.json		the tables that the last controller worked on
  *	generations/N.tar	the bundle of generation N
  *	generations/N.json	how it came to be, who wanted it and why (note.h); not all have one
  *	generations/live	symbolic link to the bundle that was published last
@@ -18,6 +19,7 @@
 #ifndef ECSDNS_CONTROLLER_STATE_H
 #define ECSDNS_CONTROLLER_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -30,7 +32,7 @@ struct state {
 	const char *path;	/* the caller's */
 	int directory;
 	int generations;
-	int lock;
+	int lock;		/* -1: another's */
 };
 
 struct state_bundle {
@@ -41,6 +43,13 @@ struct state_bundle {
 
 /* Makes what is missing and takes the lock: -EWOULDBLOCK if another controller holds it. */
 int state_open(struct state *state, const char *path);
+/* To read beside the controller that holds the lock: makes nothing, and -ENOENT if there is nothing. */
+int state_open_beside(struct state *state, const char *path);
+static inline bool state_is_beside(const struct state *state)
+{
+	return state->lock < 0;
+}
+
 void state_close(struct state *state);
 
 /* Reads draw.key, or makes it. -EINVAL if it is not 16 octets long. */

@@ -275,6 +275,8 @@ static void states_read_journal(struct states *states)
 		log_error("%s/" JOURNAL_FILE_NAME ": %s; the last states of members are found anew", states->state->path,
 			  strerror(-fault));
 	}
+	if (state_is_beside(states->state))
+		return;
 	states->journal = state_append(states->state, JOURNAL_FILE_NAME, 0640);
 	if (states->journal < 0)
 		log_error("%s/" JOURNAL_FILE_NAME ": %s", states->state->path, strerror(-states->journal));

@@ -89,13 +89,23 @@ static json_t *status_reactions(const struct controller *controller)
 			 "grace_periods", (json_int_t)reactions.graces, "answers_behind", (json_int_t)reactions.missing);
 }
 
+/* What the tables do not tell: until the start is done they may be behind. */
+static json_t *status_missing(const struct controller *controller, size_t attached, uint32_t age_max)
+{
+	json_t *list = readiness_missing(&controller->tables, controller->pins, attached, age_max);
+
+	if (!controller->has_begun)
+		json_array_append_new(list, json_string("the start is not finished; wait"));
+	return list;
+}
+
 json_t *status_json(const struct controller *controller, uint32_t age_max)
 {
 	uint32_t generation = publisher_generation(&controller->publisher);
 	const struct generation *live = controller->live && controller->live->number == generation ? controller->live : NULL;
 	size_t attached;
 	json_t *interfaces = readiness_interfaces(&controller->tables, &attached);
-	json_t *missing = readiness_missing(&controller->tables, controller->pins, attached, age_max);
+	json_t *missing = status_missing(controller, attached, age_max);
 	json_t *status = json_pack("{s:s, s:i, s:s, s:s, s:I, s:o, s:I, s:I, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", ECSDNS_VERSION, "abi", ECSDNS_ABI_VERSION, "pins", controller->pins,
 		"state", controller->state_path, "started", (json_int_t)controller->started,

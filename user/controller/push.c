@@ -425,6 +425,7 @@ static void push_on_done(uv_work_t *work, int status)
 		push_run(controller->pushes);
 	else if (controller->stopping)
 		uv_stop(&controller->loop);
+	announce_state(controller);
 }
 
 static void push_run(struct push *push)

@@ -74,6 +74,7 @@ static void usage(FILE *to)
 		"  --dispatcher auto|yes|no    share the interface through libxdp (auto: where the kernel takes it)\n"
 		"  --mac MAC                   answer frames to this MAC too (VRRP); up to %d times\n"
 		"  --pins DIR                  the tables' place (environment ECSDNS_PINS; default %s)\n"
+		"  --owner USER                whose the tables are when attach makes them: the controller's, if that is not root\n"
 		"  --json                      output for programs\n"
 		"  --help, --version\n\nSizes of the tables, when attach makes them:\n", INTERFACE_MACS - 1, ECSDNS_PINS_DEFAULT);
 	for (size_t i = 0; i < SIZE_COUNT; i++)
@@ -115,6 +116,15 @@ static int parse_mac(struct loader *loader, const char *text)
 	return 0;
 }
 
+static int parse_owner(struct loader *loader, const char *name)
+{
+	loader->owner = getpwnam(name);
+	if (loader->owner)
+		return 0;
+	fprintf(stderr, "ecsdns-loader: --owner %s: no such user\n", name);
+	return -EINVAL;
+}
+
 /* Two generations share every table, so an odd or tiny size is a mistake. */
 static int parse_size(struct loader *loader, size_t which, const char *text)
 {
@@ -133,7 +143,7 @@ static int parse_size(struct loader *loader, size_t which, const char *text)
 	return 0;
 }
 
-enum { OPTION_MODE = 1, OPTION_CHAIN, OPTION_MAC, OPTION_PINS, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_SIZES };
+enum { OPTION_MODE = 1, OPTION_CHAIN, OPTION_MAC, OPTION_PINS, OPTION_OWNER, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_SIZES };
 
 static int parse_option(struct loader *loader, int option, const char *value)
 {
@@ -155,6 +165,8 @@ static int parse_option(struct loader *loader, int option, const char *value)
 	case OPTION_PINS:
 		loader->pins = value;
 		return 0;
+	case OPTION_OWNER:
+		return parse_owner(loader, value);
 	case OPTION_JSON:
 		loader->json = true;
 		return 0;
@@ -172,16 +184,16 @@ static int parse_option(struct loader *loader, int option, const char *value)
 
 static int parse_options(struct loader *loader, int argc, char **argv)
 {
-	struct option options[7 + SIZE_COUNT + 1] = {
+	struct option options[8 + SIZE_COUNT + 1] = {
 		{ "mode", required_argument, NULL, OPTION_MODE }, { "dispatcher", required_argument, NULL, OPTION_CHAIN },
 		{ "mac", required_argument, NULL, OPTION_MAC }, { "pins", required_argument, NULL, OPTION_PINS },
-		{ "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP },
+		{ "owner", required_argument, NULL, OPTION_OWNER }, { "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION },
 	};
 	int option;
 
 	for (size_t i = 0; i < SIZE_COUNT; i++)
-		options[7 + i] = (struct option){ sizes[i].option, required_argument, NULL, OPTION_SIZES + (int)i };
+		options[8 + i] = (struct option){ sizes[i].option, required_argument, NULL, OPTION_SIZES + (int)i };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (option == '?' || parse_option(loader, option, optarg))
 			return -EINVAL;

@@ -168,6 +168,7 @@ E2E := \
 	tests/e2e/ecsctl.sh \
 	tests/e2e/push.sh \
 	tests/e2e/life.sh \
+	tests/e2e/package.sh \
 	tests/e2e/checks.sh \
 	tests/e2e/health.sh \
 	tests/e2e/admin.sh \

@@ -3,8 +3,9 @@
 #
 # usage: packaging/changelog.sh VERSION <CHANGELOG.md >debian/changelog
 #
-# Each "## VERSION, DATE" of CHANGELOG.md as Debian's tools want it. VERSION is the package's: the first section's is
-# taken to be that. A section without a date is of SOURCE_DATE_EPOCH. DEBFULLNAME and DEBEMAIL say who packages.
+# Each section of CHANGELOG.md as Debian's tools want it: "## VERSION, DATE" or "## [VERSION] - DATE". VERSION is the
+# package's: the first section's is taken to be that. A section without a date is of SOURCE_DATE_EPOCH. DEBFULLNAME and
+# DEBEMAIL say who packages.
 set -euo pipefail
 
 maintainer="${DEBFULLNAME:-ecsdns maintainers} <${DEBEMAIL:-ecsdns@example.com}>"
@@ -34,13 +35,14 @@ while IFS= read -r line; do
 	case $line in
 	'## '*)
 		[ -z "$open" ] || { end "$date"; echo; }
-		date=$(LC_ALL=C date -u -R -d "${line##*, }" 2>/dev/null) || date=$unreleased
-		[ -n "$open" ] && version=${line#'## '} || version=$1
-		begin "${version%%,*}"
+		read -r version at <<<"$(tr -d '[],' <<<"${line#'## '}" | sed 's/ - / /')"
+		date=$(LC_ALL=C date -u -R -d "${at:-none}" 2>/dev/null) || date=$unreleased
+		begin "$([ -n "$open" ] && echo "$version" || echo "$1")"
 		open=1
 		;;
-	'- '*) flush; item=${line#- } ;;
-	'  '*) item+=" ${line#  }" ;;
+	'['*': '*) ;;	# a link's target
+	'- '*) flush; [ -z "$open" ] || item=${line#- } ;;
+	'  '*) [ -z "$item" ] || item+=" ${line#  }" ;;
 	esac
 done
 [ -n "$open" ] || { echo "CHANGELOG.md: no section \"## VERSION, DATE\"" >&2; exit 1; }

@@ -40,7 +40,10 @@ main()
 	for number in $(seq $upgrades); do
 		upgrade "$number"
 	done
-	[ -z "$long" ] || hangs
+	if [ -n "$long" ]; then
+		upgrade_fails
+		hangs
+	fi
 	reboots
 	takes_off
 	removes
@@ -128,7 +131,7 @@ units()
 	same "systemd-analyze verify finds nothing in the units" "" \
 		"$(container_run systemd-analyze verify --man=no ecsdns.target ecsdns-loader@ecs0.service \
 		ecsdns-fallback-bridge.service 2>&1)"
-	for unit in controller:25 fallback:40 fallback-bridge:40 loader@ecs0:50; do
+	for unit in controller:17 fallback:25 fallback-bridge:25 loader@ecs0:39; do
 		exposure "ecsdns-${unit%:*}.service" "${unit#*:}"
 	done
 }
@@ -347,19 +350,46 @@ restarts()
 	ask_steadily
 	check "the fallback is restarted" container_run systemctl restart ecsdns-fallback
 	asked_steadily "a restart of the fallback" driver
+	reloads
 	check "the socket survives both" container_run test -S /run/ecsdns/control.sock -a -S /run/ecsdns/fallback.sock
 }
 
-# NUMBER: the same package under a higher version
-upgrade()
+# Options of /etc/default, and a file of the fallback's that is read again.
+reloads()
 {
-	local version program before tree=$scratch/next
+	local pid
+
+	container_run bash -c 'umask 077; echo 000102030405060708090a0b0c0d0e0f >/etc/cookies; chown ecsdns-fallback /etc/cookies
+		echo "FALLBACK_OPTIONS=--workers 1 --cookie-secrets /etc/cookies" >>/etc/default/ecsdns
+		systemctl restart ecsdns-fallback'
+	contains "options are those of /etc/default/ecsdns" "$(property fallback StatusText)" "by 1 workers"
+	pid=$(property fallback MainPID)
+	container_run bash -c 'echo nonsense >/etc/cookies'
+	check "the fallback reloads" container_run systemctl reload ecsdns-fallback
+	check "which reads the secrets again" await 50 said ecsdns-fallback '/etc/cookies'
+	same "in the same process" "$pid" "$(property fallback MainPID)"
+	container_run bash -c 'rm /etc/cookies && sed -i /^FALLBACK/d /etc/default/ecsdns && systemctl restart ecsdns-fallback'
+}
+
+# SUFFIX [COMMAND]: the same package under a higher version, $version, and changed in its tree by COMMAND
+next_package()
+{
+	local tree=$scratch/next
 
 	rm -rf "$tree"
 	dpkg-deb --raw-extract "$deb" "$tree"
-	version=$(sed -n 's/^Version: //p' "$tree/DEBIAN/control")+$1
+	version=$(sed -n 's/^Version: //p' "$tree/DEBIAN/control")$1
 	sed -i "s/^Version: .*/Version: $version/" "$tree/DEBIAN/control"
+	(cd "$tree" && eval "${2:-:}")
 	dpkg-deb --root-owner-group -Znone --build "$tree" "$container/root/next.deb" >/dev/null
+}
+
+# NUMBER
+upgrade()
+{
+	local version program before
+
+	next_package "+$1"
 	program=$(program_id)
 	before=$(property controller MainPID)-$(property fallback MainPID)
 	ask_steadily
@@ -368,13 +398,30 @@ upgrade()
 	same "upgrade to $version: the program stays" "$program" "$(program_id)"
 	check "upgrade to $version: both daemons are new ones" test "$before" != "$(property controller MainPID)-$(property fallback MainPID)"
 	check "upgrade to $version: both run" active ecsdns-controller ecsdns-fallback
-	check "upgrade to $version: reload of the unit puts the new program in place" container_run systemctl reload ecsdns-loader@ecs0
+	check "upgrade to $version: reload of the unit puts the new program in place" container_run systemctl reload 'ecsdns-loader@*'
 	check "upgrade to $version: which is another" test "$program" != "$(program_id)"
 }
 
 program_id()
 {
 	container_run ecsdns-loader --json status ecs0 | jq -r '.. | .program? // .program_id? // empty' | head -n 1
+}
+
+# A version whose daemons do not run.
+upgrade_fails()
+{
+	local version before said
+
+	next_package "+b" 'cp /bin/false usr/sbin/ecsdns-fallback; cp /bin/false usr/sbin/ecsdns-controller'
+	before=$(property fallback MainPID)
+	ask_steadily
+	said=$(container_run apt-get install -y -qq /root/next.deb 2>&1)
+	asked_steadily "upgrade to what does not run" driver fallback fallback-udp
+	same "upgrade to what does not run: the fallback stays" "$before" "$(property fallback MainPID)"
+	contains "upgrade to what does not run: is told of the fallback" "$said" "the new fallback did not take over"
+	contains "upgrade to what does not run: is told of the controller" "$said" "the controller did not start"
+	upgrade c
+	answers_as_ever "the upgrade behind it"
 }
 
 # A daemon that stands still is ended by systemd, and started again.
@@ -438,7 +485,7 @@ attached()
 takes_off()
 {
 	container_run systemctl stop ecsdns.target
-	container_run systemctl stop ecsdns-controller ecsdns-fallback
+	same "the target stops both daemons" "inactive inactive" "$(property controller ActiveState) $(property fallback ActiveState)"
 	same "without daemons the driver answers" 2001:db8:10::1 "$(osaka)"
 	container_run systemctl start ecsdns.target
 	check "the target starts them again" await 100 active ecsdns-controller ecsdns-fallback

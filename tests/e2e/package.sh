@@ -391,12 +391,13 @@ upgrade()
 
 	next_package "+$1"
 	program=$(program_id)
-	before=$(property controller MainPID)-$(property fallback MainPID)
+	before=($(property controller MainPID) $(property fallback MainPID))
 	ask_steadily
 	check "upgrade to $version" container_run apt-get install -y -qq /root/next.deb
 	asked_steadily "upgrade to $version" driver fallback fallback-udp
 	same "upgrade to $version: the program stays" "$program" "$(program_id)"
-	check "upgrade to $version: both daemons are new ones" test "$before" != "$(property controller MainPID)-$(property fallback MainPID)"
+	check "upgrade to $version: the controller is another" test "${before[0]}" != "$(property controller MainPID)"
+	check "upgrade to $version: the fallback is another" test "${before[1]}" != "$(property fallback MainPID)"
 	check "upgrade to $version: both run" active ecsdns-controller ecsdns-fallback
 	check "upgrade to $version: reload of the unit puts the new program in place" container_run systemctl reload 'ecsdns-loader@*'
 	check "upgrade to $version: which is another" test "$program" != "$(program_id)"
@@ -439,7 +440,7 @@ hangs()
 		pid=$(property $unit MainPID)
 		sleep 3
 		same "$unit: the watchdog hears it" "$pid" "$(property $unit MainPID)"
-		container_run kill -STOP "$pid"
+		container_run bash -c "kill -STOP $pid"
 		check "$unit: standing still it is replaced" await 100 eval "[ \$(property $unit MainPID) -gt $pid ]"
 		check "$unit: by one that is ready" await 100 active "ecsdns-$unit"
 	done

@@ -4,7 +4,8 @@
 # usage: packaging/deb.sh DIR
 #
 # Builds the Debian package of the working tree in DIR; the tree itself stays as it is. DEB_VERSION=V names another
-# version than user/common/version.h, DEBFULLNAME and DEBEMAIL who packages. Needs what packaging/packages.txt lists, debhelper and dpkg-dev.
+# version than user/common/version.h, DEBFULLNAME and DEBEMAIL who packages. Needs what
+# packaging/packages.txt lists, debhelper and dpkg-dev.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

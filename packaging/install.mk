@@ -35,7 +35,7 @@ units:
 	@for unit in $(UNITS); do \
 		sed -e 's,@sbindir@,$(SBINDIR),; s,@docdir@,$(DOCDIR),' packaging/systemd/$$unit >$(BUILD)/systemd/$$unit || exit; \
 	done
-	@sed -e 's/^Description=.*/Description=ecsdns: in the place of the fallback while that is replaced/; s/^Restart=.*/Restart=no/' \
+	@sed -e 's/^Description=.*/Description=ecsdns: in the place of the fallback while that is replaced/' -e 's/^Restart=.*/Restart=no/' \
 		$(BUILD)/systemd/ecsdns-fallback.service >$(BUILD)/systemd/ecsdns-fallback-bridge.service
 
 install: all units

@@ -20,8 +20,9 @@ container_cgroup()
 # This host's own lines for Debian, and how it gets there.
 container_sources()
 {
-	apt-get indextargets --format 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-		'Created-By: Packages' 'Origin: Debian' | sort -u
+	local signed=signed-by=/usr/share/keyrings/debian-archive-keyring.gpg
+
+	apt-get indextargets --format "deb [$signed] \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" 'Created-By: Packages' 'Origin: Debian' | sort -u
 }
 
 container_make()
@@ -75,7 +76,8 @@ container_start()
 	cgroup=$(container_cgroup)
 	mkdir -p "$cgroup"
 	setsid bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' - "$cgroup" \
-		ip netns exec "$container_network" unshare --cgroup --mount --uts --ipc --pid --fork --kill-child=KILL --propagation private \
+		ip netns exec "$container_network" \
+		unshare --cgroup --mount --uts --ipc --pid --fork --kill-child=KILL --propagation private \
 		bash -c "$container_enter" - "$container" >"$container.console" 2>&1 </dev/null &
 	container_init=$!
 }

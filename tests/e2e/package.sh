@@ -86,11 +86,13 @@ builds()
 # What make install would put there, with another prefix, and what make uninstall leaves.
 packaged()
 {
-	make --no-print-directory -s install DESTDIR="$scratch/to" >/dev/null 2>&1
+	local to=$scratch/to units=$scratch/to/usr/local/lib/systemd/system
+
+	make --no-print-directory -s install DESTDIR="$to" >/dev/null 2>&1
 	same "make install takes PREFIX from units' programs, too" 4 \
-		"$(grep -hc '=/usr/local/sbin/ecsdns-' "$scratch"/to/usr/local/lib/systemd/system/*.service | awk '{n += $1 > 0} END {print n}')"
-	make --no-print-directory -s uninstall DESTDIR="$scratch/to" >/dev/null 2>&1
-	same "make uninstall leaves the options alone" "$scratch/to/etc/default/ecsdns" "$(find "$scratch/to" -type f)"
+		"$(grep -l '=/usr/local/sbin/ecsdns-' "$units"/*.service | wc -l)"
+	make --no-print-directory -s uninstall DESTDIR="$to" >/dev/null 2>&1
+	same "make uninstall leaves the options alone" "$to/etc/default/ecsdns" "$(find "$to" -type f)"
 }
 
 # The lab's namespaces, without its daemons and tables; and a container in the server's.
@@ -141,9 +143,11 @@ exposure()
 {
 	local figure
 
-	figure=$(container_run systemd-analyze security --no-pager "$1" 2>/dev/null | sed -n 's/.*exposure level for .*: \([0-9.]*\) .*/\1/p')
+	figure=$(container_run systemd-analyze security --no-pager "$1" 2>/dev/null |
+		sed -n 's/.*exposure level for .*: \([0-9.]*\) .*/\1/p')
 	note "! systemd-analyze security $1: $figure"
-	check "$1 is exposed by at most $2 tenths: $figure" awk -v is="$figure" -v most="$2" 'BEGIN {exit !(is != "" && is * 10 <= most)}'
+	check "$1 is exposed by at most $2 tenths: $figure" \
+		awk -v is="$figure" -v most="$2" 'BEGIN {exit !(is != "" && is * 10 <= most)}'
 }
 
 # -- the start ---------------------------------------------------------------------------------------------------------
@@ -338,8 +342,8 @@ restarts()
 {
 	ask_steadily
 	check "the controller is restarted" container_run systemctl restart ecsdns-controller
-	contains "and ready when it has adopted what is live" "$(journal -u ecsdns-controller | grep -n 'adopted\|^Started' | tail -n 2 | head -n 1)" \
-		adopted
+	contains "and ready when it has adopted what is live" \
+		"$(journal -u ecsdns-controller | grep 'adopted\|^Started' | tail -n 2 | head -n 1)" adopted
 	container_run systemctl kill -s KILL ecsdns-controller
 	await 50 eval '[ "$(property controller NRestarts)" -ge 1 ]'
 	check "killed, it comes again" await 100 active ecsdns-controller
@@ -474,7 +478,8 @@ boots()
 	answers_as_ever "$1"
 	check "$1: the loader before the controller" test "$(ready_at loader@ecs0)" -lt "$(ready_at controller)"
 	check "$1: the controller before the fallback" test "$(ready_at controller)" -lt "$(ready_at fallback)"
-	same "$1: nobody had to try twice" "0 0 0" "$(property loader@ecs0 NRestarts) $(property controller NRestarts) $(property fallback NRestarts)"
+	same "$1: nobody had to try twice" "0 0 0" \
+		"$(property loader@ecs0 NRestarts) $(property controller NRestarts) $(property fallback NRestarts)"
 	same "$1: systemd has no failed unit" "" "$(container_run systemctl list-units --failed --plain --no-legend)"
 }
 

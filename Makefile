@@ -9,6 +9,7 @@
 #   sudo make ratio   answers of the driver a second, beside what a bare reflector does (tests/bench/ratio.sh)
 #   sudo make servers answers of the fallback a second, beside gdnsd and NSD (tests/bench/servers.sh)
 #   make packages     install the Debian packages of packaging/packages.txt; test-packages: those of the tests, too
+#   make install, uninstall, deb   into the system or below DESTDIR; as a Debian package (packaging/install.mk)
 #   make lint         warnings of gcc, clang 14 and clang 19, as errors
 #   make clean        remove build/
 #   make help         this text
@@ -31,7 +32,7 @@ SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),@:,@echo)
 
 WARNINGS := -Wall -Wextra -Wshadow $(WERROR)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZERS) -fstack-protector-strong -I. -I$(BUILD) -MMD -MP
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARNINGS) $(SANITIZERS) -fstack-protector-strong $(CPPFLAGS) -I. -I$(BUILD) -MMD -MP
 BPF_CFLAGS := -target bpf -O2 -g $(WARNINGS) -I. -I/usr/include/$(shell uname -m)-linux-gnu -MMD -MP
 
 # Where a target builds by itself what it needs.
@@ -89,7 +90,7 @@ $(OBJ)/ecsctl: $(call objects,$(ECSCTL))
 $(OBJ)/ecsdns-controller $(OBJ)/ecsdns-fallback $(OBJ)/ecsctl: $(OBJ)/libecsdns.a
 $(PROGRAMS:%=$(OBJ)/%):
 	$(SAY) "  LINK    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(OBJ)/%.o: %.c
 	$(SAY) "  CC      $@"
@@ -169,6 +170,7 @@ E2E := \
 	tests/e2e/push.sh \
 	tests/e2e/life.sh \
 	tests/e2e/upgrade.sh \
+	tests/e2e/package.sh \
 	tests/e2e/checks.sh \
 	tests/e2e/health.sh \
 	tests/e2e/admin.sh \
@@ -209,6 +211,8 @@ servers: test-packages
 # Everything, with every compiler that is supported, warnings as errors.
 lint:
 	@tests/lint.sh
+
+include packaging/install.mk
 
 clean:
 	rm -rf $(BUILD)

@@ -425,6 +425,7 @@ test_usage()
 	for mac in 00:00:5e:00:01 00:00:5e:00:01:0g 01:00:5e:00:00:01 ff:ff:ff:ff:ff:ff 00:00:5e:00:01:0a:0b -1:0:0:0:0:1 ''; do
 		refuse "--mac '$mac'" "expected a unicast address" loader attach --mac "$mac" a
 	done
+	refuse "an owner who is none" "--owner nobody-at-all: no such user" loader attach --owner nobody-at-all a
 	# shellcheck disable=SC2046
 	refuse "more MACs than an entry holds" "at most 7" loader attach $(printf -- '--mac 02:00:00:00:00:%02x ' 1 2 3 4 5 6 7 8) a
 	for size in 15 17 0 -16 1e6 '' 268435458 99999999999999999999; do

@@ -338,7 +338,7 @@ fields()
 	fields_of none history
 	fields_of none dump
 	fields_of '.health.age' status
-	fields_of none stats --all
+	fields_of '.nanoseconds' stats --all
 	fields_of none explain 240b:10:200::/40 www.example.com AAAA
 	fields_of none explain 192.0.2.1 v4.example.com A
 	fields_of none explain 192.0.2.1 static.example.com A

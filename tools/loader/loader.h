@@ -18,6 +18,7 @@
 
 #include <bpf/libbpf.h>
 #include <jansson.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <xdp/libxdp.h>
 
@@ -37,6 +38,7 @@ struct loader {
 	uint8_t macs[INTERFACE_MACS][6];	/* --mac, besides the interface's own */
 	unsigned int mac_count;
 	uint32_t entries[TABLE_COUNT];		/* --names, --topology4, ...; 0 where not given */
+	const struct passwd *owner;		/* --owner, or NULL: who we are */
 	bool json;
 	char **interfaces;
 	int interface_count;

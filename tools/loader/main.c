@@ -76,6 +76,7 @@ static void usage(FILE *to)
 		"  --mac MAC                   answer frames to this MAC too (VRRP); up to %d times\n"
 		"  --pins DIR                  the tables' place (environment ECSDNS_PINS; default %s)\n"
 		"  --from DIR                  upgrade: from the tables there to those of --pins; no IFACE: all that run on these\n"
+		"  --owner USER                whose the tables are when attach makes them: the controller's, if that is not root\n"
 		"  --json                      output for programs\n"
 		"  --help, --version\n\nSizes of the tables, when prepare or attach makes them:\n", INTERFACE_MACS - 1, ECSDNS_PINS_DEFAULT);
 	for (size_t i = 0; i < SIZE_COUNT; i++)
@@ -117,6 +118,15 @@ static int parse_mac(struct loader *loader, const char *text)
 	return 0;
 }
 
+static int parse_owner(struct loader *loader, const char *name)
+{
+	loader->owner = getpwnam(name);
+	if (loader->owner)
+		return 0;
+	fprintf(stderr, "ecsdns-loader: --owner %s: no such user\n", name);
+	return -EINVAL;
+}
+
 /* Two generations share every table, so an odd or tiny size is a mistake. */
 static int parse_size(struct loader *loader, size_t which, const char *text)
 {
@@ -135,9 +145,9 @@ static int parse_size(struct loader *loader, size_t which, const char *text)
 	return 0;
 }
 
-enum { OPTION_MODE = 1, OPTION_CHAIN, OPTION_MAC, OPTION_PINS, OPTION_FROM, OPTION_JSON, OPTION_HELP, OPTION_VERSION,
+enum { OPTION_MODE = 1, OPTION_CHAIN, OPTION_MAC, OPTION_PINS, OPTION_FROM, OPTION_OWNER, OPTION_JSON, OPTION_HELP, OPTION_VERSION,
 	OPTION_SIZES };
-#define OPTIONS_BESIDE_SIZES 8
+#define OPTIONS_BESIDE_SIZES 9
 
 static int parse_option(struct loader *loader, int option, const char *value)
 {
@@ -162,6 +172,8 @@ static int parse_option(struct loader *loader, int option, const char *value)
 	case OPTION_FROM:
 		loader->from = value;
 		return 0;
+	case OPTION_OWNER:
+		return parse_owner(loader, value);
 	case OPTION_JSON:
 		loader->json = true;
 		return 0;
@@ -184,6 +196,7 @@ static int parse_options(struct loader *loader, int argc, char **argv)
 		{ "mac", required_argument, NULL, OPTION_MAC }, { "pins", required_argument, NULL, OPTION_PINS },
 		{ "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION }, { "from", required_argument, NULL, OPTION_FROM },
+		{ "owner", required_argument, NULL, OPTION_OWNER },
 	};
 	int option;
 

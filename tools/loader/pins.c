@@ -221,7 +221,11 @@ static int pins_pin(const struct loader *loader, const struct bpf_object *object
 	}
 	if (chmod(path, PIN_MODE))
 		fprintf(stderr, "ecsdns-loader: warning: chmod %s: %s\n", path, strerror(errno));
-	return 0;
+	if (!loader->owner || !chown(path, loader->owner->pw_uid, loader->owner->pw_gid))
+		return 0;
+	code = -errno;
+	fprintf(stderr, "ecsdns-loader: giving %s to %s: %s\n", path, loader->owner->pw_name, strerror(-code));
+	return code;
 }
 
 /* Makes and pins every table, or none. What a loader that was killed half-way left is removed first. */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "user/controller/announce.h"
 #include "user/controller/figures.h"
 #include "user/controller/http.h"
 #include "user/controller/page.h"
@@ -51,6 +52,7 @@ struct controller {
 	struct generation *live;	/* null until a push or an adoption has ended */
 	size_t used[TABLE_COUNT];	/* entries in use, as of the last job */
 	struct push *pushes;		/* the first one runs, the others wait */
+	struct announcements announcements;
 	time_t started;
 	uv_timer_t beating;
 	bool resting;			/* a grace period for the reactions to come is waited for */

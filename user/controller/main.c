@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "user/common/log.h"
@@ -282,6 +283,7 @@ static void main_on_signal(uv_signal_t *signal, int number)
 	if (!controller->stopping && controller->pushes)
 		log_notice("stopping when the running push is done");
 	controller->stopping = true;
+	announce_stop();
 	if (!controller->pushes)
 		uv_stop(&controller->loop);
 }
@@ -296,11 +298,13 @@ static void main_run(struct controller *controller)
 		uv_signal_start(&signals[i], main_on_signal, i ? SIGTERM : SIGINT);
 	}
 	beat_start(controller);
+	announce_start(controller);
 	log_notice("ecsdns-controller %s listens on %s", ECSDNS_VERSION, controller->socket);
 	uv_run(&controller->loop, UV_RUN_DEFAULT);
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	beat_stop(controller);
+	announce_end(controller);
 	page_stop(&controller->stats);
 	metrics_stop(controller);
 	http_stop(controller->http);
@@ -316,6 +320,8 @@ int main(int argc, char **argv)
 
 	main_options(&controller, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	/* Rights that a service manager gives (CAP_BPF, CAP_NET_RAW) are ours, not those of programs that checks run. */
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	controller.state = (struct state){.directory = -1, .generations = -1, .lock = -1};
 	controller.started = time(NULL);
 	memset(controller.tables.fd, -1, sizeof(controller.tables.fd));

@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "user/common/log.h"
 #include "user/controller/beat.h"
@@ -145,7 +144,6 @@ static void push_has_begun(struct controller *controller)
 	if (controller->before)
 		log_notice("took over from process %d: health was not followed for %.3f s at most", controller->before,
 			   (uv_hrtime() - controller->before_ended) / 1e9);
-	sd_notify(0, "READY=1");
 }
 
 static void push_on_done(uv_work_t *work, int status)
@@ -182,6 +180,7 @@ static void push_on_done(uv_work_t *work, int status)
 		push_run(controller->pushes);
 	else if (controller->stopping)
 		uv_stop(&controller->loop);
+	announce_state(controller);
 }
 
 static void push_run(struct push *push)

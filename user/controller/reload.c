@@ -48,6 +48,8 @@ static void reload_now(struct reload *reload)
 		reload_later(reload, RELOAD_DELAY_MILLISECONDS);
 	else if (fault)
 		log_error("reading %s again: %s", reload->controller->config, strerror(-fault));
+	if (fault && fault != -EBUSY)
+		service_ready();
 	reload->is_reading = !fault;
 	reload->again = false;
 }
@@ -72,6 +74,7 @@ static void reload_on_hangup(uv_signal_t *handle, int number)
 		return;
 	}
 	log_notice("SIGHUP: reading %s again", reload->controller->config);
+	service_reloading();
 	reload_now(reload);
 }
 
@@ -168,6 +171,7 @@ void reload_done(struct reload *reload, const struct words *paths)
 	if (is_new || reload->again)
 		reload_later(reload, RELOAD_SETTLE_MILLISECONDS);
 	reload->again = false;
+	service_ready();
 }
 
 /* -- start and end -- */

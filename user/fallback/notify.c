@@ -1,11 +1,4 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <systemd/sd-daemon.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "user/fallback/clock.h"
 #include "user/fallback/fallback.h"
 #include "user/fallback/notify.h"
@@ -19,13 +12,7 @@ static void tell_alive(struct fallback *fallback);
 
 void notify_init(struct notify *notify)
 {
-	uint64_t microseconds;
-
-	if (sd_watchdog_enabled(0, &microseconds) <= 0)
-		return;
-	notify->watch_every = microseconds / 1000 / LOOKS;
-	if (!notify->watch_every)
-		notify->watch_every = 1;
+	notify->watch_every = service_alive_every(LOOKS);
 	notify->watch_at = clock_ms();
 }
 
@@ -48,26 +35,22 @@ static void tell_ready(struct fallback *fallback)
 	    (addresses.wanted && !addresses.some))
 		return;
 	fallback->notify.is_ready = 1;
-	sd_notifyf(0, "READY=1\nMAINPID=%d", getpid());	/* of a unit that the process before us belongs to */
+	service_ready();
 }
 
 static void tell_status(struct fallback *fallback)
 {
 	struct crew_addresses addresses = crew_addresses(&fallback->crew);
 	const struct generation *generation = generation_hold(&fallback->generations, GENERATION_HOLDER_MAIN);
-	char status[NOTIFY_STATUS_OCTETS];
+	char *last = fallback->notify.status;
 
 	if (generation)
-		snprintf(status, sizeof(status), "generation %u with %zu zones, on %u of %u addresses, by %u workers",
-			 generation->number, generation->zones ? zone_set_count(generation->zones) : 0, addresses.whole,
-			 addresses.wanted, fallback->crew.count);
+		service_status(last, "generation %u with %zu zones, on %u of %u addresses, by %u workers", generation->number,
+			       generation->zones ? zone_set_count(generation->zones) : 0, addresses.whole, addresses.wanted,
+			       fallback->crew.count);
 	else
-		snprintf(status, sizeof(status), "nothing has been published yet");
+		service_status(last, "nothing has been published yet");
 	generation_release(&fallback->generations, GENERATION_HOLDER_MAIN);
-	if (!strcmp(status, fallback->notify.status))
-		return;
-	memcpy(fallback->notify.status, status, sizeof(status));
-	sd_notifyf(0, "STATUS=%s", status);
 }
 
 /* Workers that have nothing to do are woken, so that the next look finds whether they can. */
@@ -80,28 +63,24 @@ static void tell_alive(struct fallback *fallback)
 		return;
 	notify->watch_at = now + notify->watch_every;
 	if (crew_has_moved(&fallback->crew))
-		sd_notify(0, "WATCHDOG=1");
+		service_alive();
 	crew_wake(&fallback->crew);
 }
 
 void notify_reloading(const struct notify *notify)
 {
-	struct timespec now;
-
-	if (!notify->is_ready)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	if (notify->is_ready)
+		service_reloading();
 }
 
 void notify_reloaded(const struct notify *notify)
 {
 	if (notify->is_ready)
-		sd_notify(0, "READY=1");
+		service_ready();
 }
 
 void notify_stopping(struct notify *notify, const char *status)
 {
 	notify->is_ready = 0;
-	sd_notifyf(0, "STOPPING=1\nSTATUS=%s", status);
+	service_stopping(status);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What systemd is told (sd_notify(3)), if it asked by NOTIFY_SOCKET and WATCHDOG_USEC: that every worker answers, in what
- * state we are, that we stop, and as long as every worker's loop moves, that we live.
+ * What systemd is told (user/common/service.h): that every worker answers, in what state we are, that we stop, and as long
+ * as every worker's loop moves, that we live.
  */
 #ifndef ECSDNS_FALLBACK_NOTIFY_H
 #define ECSDNS_FALLBACK_NOTIFY_H
 
 #include <stdint.h>
 
-struct fallback;
+#include "user/common/service.h"
 
-#define NOTIFY_STATUS_OCTETS 256
+struct fallback;
 
 struct notify {
 	int is_ready;				/* told, and not yet that we stop */
-	char status[NOTIFY_STATUS_OCTETS];	/* as it was told last */
+	char status[SERVICE_STATUS_OCTETS];	/* as it was told last */
 	int64_t watch_every;			/* milliseconds between two looks at the workers; 0: nobody waits for them */
 	int64_t watch_at;			/* the next one */
 };

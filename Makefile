@@ -170,6 +170,7 @@ E2E := \
 	tests/e2e/checks.sh \
 	tests/e2e/health.sh \
 	tests/e2e/admin.sh \
+	tests/e2e/orders.sh \
 	tests/fuzz/run.sh \
 	tests/e2e/kernel61.sh \
 	tests/kernel61/test_vm.sh

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-asks.py SERVER FILE SECONDS QUESTION...: asks each question without a pause while FILE exists, and prints what came of it.
+asks.py SERVER FILE SECONDS[:FIRST] QUESTION...: each question again and again while FILE exists, and what came.
 
-A question is TRANSPORT:NAME:TYPE or TRANSPORT:NAME:TYPE:SUBNET (udp:www.example.com:A:192.0.2.0/24). SECONDS is how long an
-answer is waited for. FILE.begun is there when each question has been asked once. Then for every run of equal outcomes of a
-question a line: "QUESTION COUNT FROM UNTIL OUTCOME". FROM is when the first of the run came, UNTIL when the last of it was
-asked, in seconds since 1970: that outcome was there all the time between. An outcome is the data of the answer, the rcode
-if there is none, or "lost: WHY".
+A question is TRANSPORT:NAME:TYPE or TRANSPORT:NAME:TYPE:SUBNET (udp:www.example.com:A:192.0.2.0/24). SECONDS is how
+long an answer is waited for; until a question had its first one, FIRST. FILE.begun is there when all have been asked.
+
+Then for every run of equal outcomes of a question a line, parted by tabs: question, count, from, until, outcome. "From"
+is when the first of the run came, "until" when the last of it was asked, in seconds since 1970: that outcome was there
+all the time between. An outcome is the data of the answer, the rcode if there is none, or "lost: WHY".
 """
 import os
 import socket
@@ -25,7 +26,7 @@ PAUSE = 0.002   # behind what was lost: a port where nobody listens answers at o
 
 class Question:
     def __init__(self, server, text, seconds):
-        self.text, self.server, self.seconds = text, server, seconds
+        self.text, self.server, self.seconds, self.answered = text, server, seconds, False
         self.transport, name, kind, *subnet = text.split(":", 3)
         options = [dns.edns.ECSOption.from_text(subnet[0])] if subnet else []
         self.octets = dns.message.make_query(name, kind, use_edns=0, options=options).to_wire()
@@ -34,7 +35,7 @@ class Question:
     def exchange(self):
         kind = socket.SOCK_DGRAM if self.transport == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET, kind) as client:
-            client.settimeout(self.seconds)
+            client.settimeout(self.seconds[0 if self.answered else -1])
             client.connect((self.server, 53))
             if self.transport == "udp":
                 client.send(self.octets)
@@ -47,6 +48,7 @@ class Question:
         begun = time.time()
         try:
             outcome = outcome_of(dns.message.from_wire(self.exchange()))
+            self.answered = True
         except OSError as error:
             outcome = f"lost: {type(error).__name__}"
         ended = time.time()
@@ -79,7 +81,7 @@ def outcome_of(reply):
 
 def main():
     server, path, seconds, *texts = sys.argv[1:]
-    questions = [Question(server, text, float(seconds)) for text in texts]
+    questions = [Question(server, text, [float(each) for each in seconds.split(":")]) for text in texts]
     threads = [threading.Thread(target=question.ask_on, args=(path,)) for question in questions]
     for thread in threads:
         thread.start()
@@ -90,7 +92,7 @@ def main():
         thread.join()
     for question in questions:
         for count, came, asked, outcome in question.runs:
-            print(f"{question.text} {count} {came:.6f} {asked:.6f} {outcome}")
+            print(question.text, count, f"{came:.6f}", f"{asked:.6f}", outcome, sep="\t")
 
 
 if __name__ == "__main__":

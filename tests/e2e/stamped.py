@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""stamped.py FILE: every line that is appended to FILE from now on, behind the time at which it came, in seconds since 1970."""
+"""stamped.py FILE: every line appended to FILE from now on, behind the time when it came (seconds since 1970)."""
 import sys
 import time
 

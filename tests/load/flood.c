@@ -508,7 +508,8 @@ static void usage(FILE *to)
 		"  --port N            (53)\n"
 		"  --seed N            (the time)\n\n"
 		"SIGTERM and SIGINT end it with the report: a_until is when the last query was sent that only A answers so, b_from\n"
-		"when the first reply came that only B gives, in seconds since 1970. Exit: 0 every reply came and was right, 1 not so, 2 wrong usage.\n");
+		"when the first reply came that only B gives, in seconds since 1970.\n"
+		"Exit: 0 every reply came and was right, 1 not so, 2 wrong usage.\n");
 }
 
 static int bounded(const char *text, unsigned long least, unsigned long most, unsigned long *out)

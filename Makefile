@@ -179,7 +179,7 @@ E2E := \
 	tests/kernel61/test_vm.sh
 CHECKS := tests/lint.sh tests/man.sh tests/docs.sh $(UNIT:%=$(BUILD)/sanitize/%) $(E2E)
 # These measure times or rates. The unit tests among them run plain, too: their figures mean nothing under sanitizers.
-ALONE := $(BUILD)/test_topology $(BUILD)/test_follow tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/capacity.sh \
+ALONE := $(BUILD)/test_topology $(BUILD)/test_follow tests/e2e/flood.sh tests/e2e/flap.sh tests/e2e/orders.sh tests/e2e/capacity.sh \
 	tests/e2e/metrics.sh
 
 check: test-packages

@@ -7,7 +7,8 @@
 #   sudo tests/lab.sh client CMD...      run a command beside the clients (198.18.0.2, fd00:ec5::2 on ecs1)
 #   sudo tests/lab.sh server CMD...      run a command beside the server (198.18.0.1, fd00:ec5::1 on ecs0);
 #                                        ecsctl, ecsdns-loader and bpftool find this lab's socket and pins
-#   sudo tests/lab.sh stop | start       stop or start both daemons; the driver does not care
+#   sudo tests/lab.sh stop | start       stop or start both daemons; the driver does not care. start controller | fallback
+#                                        starts one alone
 #   sudo tests/lab.sh show               where things are
 #   sudo tests/lab.sh down               remove every trace
 #
@@ -41,7 +42,7 @@ main()
 	client) need_lab; exec ip netns exec "$client" "$@" ;;
 	server) need_lab; exec ip netns exec "$server" "$@" ;;
 	stop) need_lab; stop_daemons ;;
-	start) need_lab; start_daemons ;;
+	start) need_lab; start "${1:-}" ;;
 	show) need_lab; show ;;
 	down) need_root; down ;;
 	--help | -h | help) usage ;;
@@ -123,12 +124,32 @@ make_bpffs()
 	mount -t bpf "ecsdns-$lab" "$run/bpf"
 }
 
+start()
+{
+	case $1 in
+	"") start_daemons ;;
+	controller) start_controller ;;
+	fallback) start_fallback ;;
+	*) usage >&2; exit 2 ;;
+	esac
+}
+
 start_daemons()
+{
+	start_controller
+	start_fallback
+}
+
+start_controller()
 {
 	# shellcheck disable=SC2086
 	start_one controller ecsdns-controller --pins "$ECSDNS_PINS" --socket "$ECSDNS_SOCKET" --state "$ECSDNS_STATE" \
 		${CONTROLLER_OPTIONS:-}
 	wait_for "the controller's socket" test -S "$ECSDNS_SOCKET"
+}
+
+start_fallback()
+{
 	# shellcheck disable=SC2086
 	start_one fallback ${FALLBACK_COMMAND:-} ecsdns-fallback --pins "$ECSDNS_PINS" --state "$ECSDNS_STATE" --workers 2 \
 		${FALLBACK_OPTIONS:-}

@@ -3,7 +3,7 @@
 """
 notified.py SOCKET FILE ADDRESS NAME: stands in for systemd at the other end of NOTIFY_SOCKET.
 
-Appends to FILE a line for every assignment of every message: seconds of the monotonic clock, process, assignment. At each
+Appends to FILE a line for every assignment of every message: seconds since 1970, process, assignment. At each
 READY=1 it asks the server at ADDRESS for NAME's TXT records at once, over UDP from many ports, so that every worker has its
 turn, and over TCP; the line behind READY=1 says how many of how many were answered. Ends with SIGTERM.
 """
@@ -41,6 +41,6 @@ with open(LOG, "a", buffering=1) as to:
         message, control, _, _ = listener.recvmsg(8192, 1024)
         pid = struct.unpack("iii", control[0][2][:12])[0] if control else 0
         for assignment in message.decode().splitlines():
-            to.write(f"{time.monotonic():.3f} {pid} {assignment}\n")
+            to.write(f"{time.time():.6f} {pid} {assignment}\n")
             if assignment == "READY=1":
-                to.write(f"{time.monotonic():.3f} {pid} {ask_all()}\n")
+                to.write(f"{time.time():.6f} {pid} {ask_all()}\n")

@@ -68,6 +68,7 @@ struct tally {
 	uint64_t sent, received, lost, late, wrong, unasked;
 	uint64_t only_a, only_b, either;
 	uint64_t slowest;		/* nanoseconds from a query to its reply */
+	uint64_t a_until, b_from;	/* when the last query was sent that A alone answered; when B's first reply came; 0: none */
 };
 
 struct worker {
@@ -114,16 +115,21 @@ static void worker_show(struct worker *worker, const struct slot *slot, const ui
 	funlockfile(stdout);
 }
 
-static void worker_count(struct worker *worker, int sides)
+static void worker_count(struct worker *worker, int sides, uint64_t sent)
 {
 	struct tally *tally = &worker->tally;
 
-	if (sides == JUDGE_A)
+	if (sides == JUDGE_A) {
 		tally->only_a++;
-	else if (sides == JUDGE_B)
+		if (sent > tally->a_until)
+			tally->a_until = sent;
+	} else if (sides == JUDGE_B) {
 		tally->only_b++;
-	else
+		if (!tally->b_from)
+			tally->b_from = now();
+	} else {
 		tally->either++;
+	}
 }
 
 static void worker_take(struct worker *worker, struct channel *channel, const uint8_t *reply, size_t length)
@@ -161,7 +167,7 @@ static void worker_take(struct worker *worker, struct channel *channel, const ui
 		worker_show(worker, slot, reply, length, why);
 		return;
 	}
-	worker_count(worker, sides);
+	worker_count(worker, sides, slot->sent);
 }
 
 static int worker_receive(struct worker *worker, struct channel *channel)
@@ -413,13 +419,27 @@ static void tally_add(struct tally *to, const struct tally *tally)
 	to->either += tally->either;
 	if (tally->slowest > to->slowest)
 		to->slowest = tally->slowest;
+	if (tally->a_until > to->a_until)
+		to->a_until = tally->a_until;
+	if (tally->b_from && (!to->b_from || tally->b_from < to->b_from))
+		to->b_from = tally->b_from;
+}
+
+/* A moment of now(), in seconds since 1970; 0 stays 0. */
+static double wall_clock(uint64_t moment)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	return moment ? time.tv_sec + time.tv_nsec / 1e9 - (double)(now() - moment) / SECOND : 0;
 }
 
 static int report(const struct options *options, const struct tally *all, double seconds)
 {
 	printf("sent %lu received %lu lost %lu late %lu wrong %lu unasked %lu a %lu b %lu either %lu "
-	       "rate %.0f slowest_ms %.1f seconds %.1f\n", all->sent, all->received, all->lost, all->late, all->wrong,
-	       all->unasked, all->only_a, all->only_b, all->either, all->received / seconds, all->slowest / 1e6, seconds);
+	       "rate %.0f slowest_ms %.1f seconds %.1f a_until %.6f b_from %.6f\n", all->sent, all->received, all->lost,
+	       all->late, all->wrong, all->unasked, all->only_a, all->only_b, all->either, all->received / seconds,
+	       all->slowest / 1e6, seconds, wall_clock(all->a_until), wall_clock(all->b_from));
 	if (!all->received) {
 		printf("wrong: no reply at all\n");
 		return 1;
@@ -487,7 +507,9 @@ static void usage(FILE *to)
 		"  --server6 ADDRESS   (fd00:ec5::1)\n"
 		"  --port N            (53)\n"
 		"  --seed N            (the time)\n\n"
-		"SIGTERM and SIGINT end it with the report. Exit: 0 every reply came and was right, 1 not so, 2 wrong usage.\n");
+		"SIGTERM and SIGINT end it with the report: a_until is when the last query was sent that only A answers so, b_from\n"
+		"when the first reply came that only B gives, in seconds since 1970.\n"
+		"Exit: 0 every reply came and was right, 1 not so, 2 wrong usage.\n");
 }
 
 static int bounded(const char *text, unsigned long least, unsigned long most, unsigned long *out)

@@ -4,8 +4,9 @@
 The naive model: what two configurations prescribe, worked out from their YAML files without any of the project's code.
 
   model.py prefixes SEED COUNT4 COUNT6 REGION...  a random prefix table ("prefix,region" lines) on standard output
-  model.py table A.yaml B.yaml [--clients N] [--seed N] [--all-scopes]
-                                                  the table that build/flood reads (tests/load/expect.h)
+  model.py table A.yaml B.yaml [--clients N] [--seed N] [--all-scopes] [--may-fall MEMBER]...
+                                                  the table that build/flood reads (tests/load/expect.h); a member that
+                                                  may fall is in the answers, or it is not
 
 Scope is worked out by the rule's own words: the shortest block around the client in which no other region occurs.
 Of a topology's clients only those are asked for which A and B prescribe different scopes (unless --all-scopes), so that a
@@ -166,9 +167,10 @@ class Zone:
 
 
 class Configuration:
-    def __init__(self, path):
+    def __init__(self, path, may_fall=()):
         with open(path, encoding="utf-8") as text:
             value = yaml.safe_load(text)
+        self.may_fall = may_fall
         folder = os.path.dirname(path)
         self.zones = [Zone(zone["name"], os.path.join(folder, zone["file"])) for zone in value.get("zones", [])]
         self.pools = value.get("pools", {})
@@ -207,6 +209,12 @@ class Configuration:
         return next(pool for pool in self.preferred(service, region) if self.pool_data(pool, rrtype))
 
     def service_forms(self, service, rrtype, region):
+        forms = self.forms_without((), service, rrtype, region)
+        for member in self.may_fall:
+            forms += [each for each in self.forms_without((member,), service, rrtype, region) if each not in forms]
+        return forms
+
+    def forms_without(self, down, service, rrtype, region):
         name, ttl = service["name"], service.get("ttl", 30)
         if self.is_alias(service):
             if rrtype not in ("A", "AAAA", "CNAME"):
@@ -216,7 +224,7 @@ class Configuration:
         if not self.has(service, rrtype):
             return [form(0, (), [self.zone_of(name).soa])]
         pool = self.pool_of(service, rrtype, region)
-        members = self.pool_data(pool, rrtype)
+        members = [member for member in self.pool_data(pool, rrtype) if member["name"] not in down]
         records = [wire_record(name, rrtype, ttl, wire_data(rrtype, [member["address"]])) for member in members]
         method = self.pools[pool].get("method", "all")
         if method == "failover":
@@ -319,7 +327,7 @@ def add_service(table, pair, name, rrtype, blocks):
 
 def make_table(arguments):
     dice = random.Random(arguments.seed)
-    pair = [Configuration(arguments.a), Configuration(arguments.b)]
+    pair = [Configuration(path, arguments.may_fall) for path in (arguments.a, arguments.b)]
     table, cache = Table(), {}
     for name in sorted({name for one in pair for name in one.services}):
         used = [one.topologies[one.services[name]["topology"]] for one in pair if name in one.services]
@@ -373,6 +381,7 @@ def main():
     table.add_argument("--clients", type=int, default=60, help="client blocks of a topology and family")
     table.add_argument("--seed", type=int, default=1)
     table.add_argument("--all-scopes", action="store_true")
+    table.add_argument("--may-fall", metavar="MEMBER", action="append", default=[], help="never the last of its pool")
     table.set_defaults(run=make_table)
     prefixes = verbs.add_parser("prefixes")
     prefixes.add_argument("seed", type=int)

@@ -46,6 +46,16 @@
 /* Worker threads of the fallback, each with its own entry of the statistics map. */
 #define FALLBACK_WORKERS_MAX 16
 
+/*
+ * What `ecsctl capture` copies of an exchange: frames with two VLAN tags around the longest message that the driver takes, and
+ * the longest that it sends; only what lies behind a message is cut. A capture costs some 0.1 % of a CPU at most: copying takes about
+ * a microsecond.
+ */
+#define CAPTURE_QUERY_OCTETS 640
+#define CAPTURE_REPLY_OCTETS 1408
+#define CAPTURE_SECOND_MAX 1000		/* exchanges a second and CPU */
+#define CAPTURED_OCTETS 1048576		/* the ring: some 500 of the longest exchanges, a few thousand usual ones */
+
 /* Default table sizes; the loader's flags change them. All but the arrays cost memory only for what is in them. */
 #define NAMES_SHORT_ENTRIES 131072	/* both generations together */
 #define NAMES_LONG_ENTRIES 8192

@@ -21,7 +21,7 @@ lab_pins=/run/ecsdns-lab/$LAB/bpf/ecsdns/v1
 bench=ecsdns-loader-bench
 scratch=
 readonly instructions_max=100000
-readonly tables=17
+readonly tables=20
 
 main()
 {
@@ -163,6 +163,8 @@ test_dumps()
 	dumps service_names '"name": "www.example.com'
 	dumps region_names '"region": "osaka1"'
 	dumps health '"written_date": 1'
+	dumps capture '"draw":'
+	dumps capture_counts '"copied":'
 	check "every pin that stands is one that we know" \
 		[ "$(on_server ls "$lab_pins" | grep -cv -e '^program$' -e '^link_ecs0$')" -eq $tables ]
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "user/common/readiness.h"
+#include "user/controller/capture.h"
 #include "user/controller/push.h"
 
 void api_refuse(struct http_request *request, int status, const char *format, ...)
@@ -68,8 +69,7 @@ static uint32_t api_previous(struct controller *controller)
 	return previous;
 }
 
-/* A decimal number within limits: 0, or -EINVAL. */
-static int api_number(const char *text, uint32_t most, uint32_t *number)
+int api_number(const char *text, uint32_t most, uint32_t *number)
 {
 	char *end;
 	unsigned long value;
@@ -154,6 +154,7 @@ static const struct {
 	{"/v1/explain", "GET", explain_handle},
 	{"/v1/health", "GET", health_handle},
 	{"/v1/admin", "POST", admin_handle},
+	{"/v1/capture", "GET", capture_handle},
 };
 
 void api_handle(void *context, struct http_request *request)
@@ -167,5 +168,5 @@ void api_handle(void *context, struct http_request *request)
 			routes[i].handle(context, request);
 		return;
 	}
-	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, explain, health and admin");
+	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, explain, health, admin and capture");
 }

@@ -11,6 +11,11 @@
  *	POST admin?object=&action=[&reason=]	action: drain, disable, up, down, or enable to remove the setting; replies when
  *						it is saved and the answers have followed
  *
+ *	GET  capture[?count=][&seconds=][&sample=N][&service=][&client=]
+ *						what the driver answers from now on, as a stream in pcap format: two packets an
+ *						exchange, one exchange in N, those of a service, those of clients in a prefix.
+ *						Ends by itself; a field behind the body, Ecsdns-Capture, says why, as JSON
+ *
  * Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
  */
 #ifndef ECSDNS_CONTROLLER_API_H
@@ -25,7 +30,16 @@ void api_handle(void *context, struct http_request *request);
 void api_refuse(struct http_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* New references, or null without memory: status.c (age_max: seconds, of health data that are good enough), stats.c; the settings as a list, health_api.c. */
+/* A decimal number within limits: 0, or -EINVAL. */
+int api_number(const char *text, uint32_t most, uint32_t *number);
+
+/* A per-CPU value's sum, word by word: stats.c. 0 or -errno. */
+int stats_sum(int map, uint32_t key, size_t words, uint64_t *sums);
+
+/*
+ * New references, or null without memory: status.c (age_max: seconds, of health data that are good enough), stats.c; the
+ * settings as a list, health_api.c.
+ */
 json_t *status_json(const struct controller *controller, uint32_t age_max);
 json_t *stats_json(const struct controller *controller);
 json_t *health_settings(const struct controller *controller);

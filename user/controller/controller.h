@@ -20,6 +20,7 @@
 #define CONTROL_SOCKET_DEFAULT "/run/ecsdns/control.sock"
 
 struct push;
+struct capturing;
 
 struct controller {
 	const char *pins;
@@ -37,6 +38,7 @@ struct controller {
 	struct ids ids;			/* of the live generation and before */
 	struct generation *live;	/* null until a push or an adoption has ended */
 	size_t used[TABLE_COUNT];	/* entries in use, as of the last job */
+	struct capturing *capturing;	/* GET capture, while it runs */
 	struct push *pushes;		/* the first one runs, the others wait */
 	time_t started;
 	uv_timer_t beating;

@@ -7,8 +7,10 @@
 #define ECSDNS_CONTROLLER_HTTP_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #define HTTP_CONNECTIONS_MAX 64
@@ -17,6 +19,14 @@
 
 struct http;
 struct MHD_Connection;
+
+/* A reply that comes piece by piece, as long as its source likes. */
+struct http_stream {
+	const char *type;	/* Content-Type */
+	ssize_t (*read)(void *context, void *to, size_t room);	/* octets; 0: none now; below 0: that was all */
+	void (*over)(void *context);	/* it was all, or the client is gone; the request ends now */
+	void *context;
+};
 
 struct http_request {
 	struct http *http;
@@ -29,7 +39,9 @@ struct http_request {
 	void *owner;		/* the handler's, while it has not answered */
 	int status;		/* of the reply */
 	json_t *reply;
-	int is_waiting;		/* suspended until http_reply() */
+	int is_waiting;		/* suspended until http_reply() or http_stream_wake() */
+	struct http_stream stream;	/* in place of `reply`, if it has a `read` */
+	struct MHD_Response *response;	/* of the stream */
 };
 
 /* A request is whole. Call http_reply(), or http_wait() and http_reply() later. */
@@ -49,6 +61,15 @@ void http_wait(struct http_request *request);
 
 /* Sends the reply, and takes `reply`. A null one becomes status 500: no memory. */
 void http_reply(struct http_request *request, int status, json_t *reply);
+
+/* Replies with a stream, in place of http_reply(). `over` is called in any case, but not before this returns. */
+void http_stream(struct http_request *request, const struct http_stream *stream);
+/* There is something to read again, or the end of it. The request may be over and gone when this returns. */
+void http_stream_wake(struct http_request *request);
+/* From `read`, before it says that that was all: a field behind the body. */
+void http_stream_footer(struct http_request *request, const char *name, const char *text);
+/* Has the client closed its end? A waiting request is told nothing of it. */
+bool http_is_gone(const struct http_request *request);
 
 /* Who is at the other end of the socket. 0 or -errno. */
 int http_peer(const struct http_request *request, uint32_t *uid);

@@ -18,6 +18,7 @@
 #include "user/common/log.h"
 #include "user/common/version.h"
 #include "user/controller/beat.h"
+#include "user/controller/capture.h"
 #include "user/controller/follow.h"
 #include "user/controller/push.h"
 
@@ -179,6 +180,7 @@ static int main_start(struct controller *controller)
 		log_error("%s", error);
 		goto out;
 	}
+	capture_reset(controller);
 	fault = main_open_state(controller);
 	if (!fault)
 		fault = publisher_init(&controller->publisher, &controller->tables, &controller->state, &faults);
@@ -230,6 +232,7 @@ static void main_run(struct controller *controller)
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	beat_stop(controller);
+	capture_stop(controller);
 	http_stop(controller->http);
 	states_stop(&controller->states);
 	uv_run(&controller->loop, UV_RUN_DEFAULT);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* GET stats: the counters of driver and fallback, by name. */
 #include "user/controller/api.h"
+#include "user/controller/capture.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -15,8 +16,7 @@ static const struct {
 #undef REASON
 };
 
-/* A per-CPU value's sum, word by word. 0 or -errno. */
-static int stats_sum(int map, uint32_t key, size_t words, uint64_t *sums)
+int stats_sum(int map, uint32_t key, size_t words, uint64_t *sums)
 {
 	int cpus = libbpf_num_possible_cpus(), fault;
 	uint64_t *values = cpus > 0 ? calloc(words * cpus, sizeof(*values)) : NULL;
@@ -138,6 +138,7 @@ static json_t *stats_regions(const struct tables *tables)
 
 json_t *stats_json(const struct controller *controller)
 {
-	return json_pack("{s:o, s:o, s:o}", "reasons", stats_reasons(&controller->tables),
-			 "services", stats_services(&controller->tables), "regions", stats_regions(&controller->tables));
+	return json_pack("{s:o, s:o, s:o, s:o}", "reasons", stats_reasons(&controller->tables),
+			 "services", stats_services(&controller->tables), "regions", stats_regions(&controller->tables),
+			 "capture", capture_counts_json(controller));
 }

@@ -165,6 +165,7 @@ E2E := \
 	tests/e2e/mutants.sh \
 	tests/e2e/loader.sh \
 	tests/e2e/ecsctl.sh \
+	tests/e2e/capture.sh \
 	tests/e2e/push.sh \
 	tests/e2e/life.sh \
 	tests/e2e/checks.sh \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Copies of what was asked and answered, for `ecsctl capture`: tcpdump does not see it. Nothing of this runs while
- * control.capture_until is 0. The query is copied while the frame still holds it, the reply when the frame is ready to be sent.
+ * control.capture_until is 0. The query is copied while the frame still holds it, the reply when the frame is ready to
+ * be sent.
  */
 #ifndef ECSDNS_BPF_CAPTURE_H
 #define ECSDNS_BPF_CAPTURE_H

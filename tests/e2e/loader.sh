@@ -530,11 +530,11 @@ test_sizes()
 test_other_layouts()
 {
 	on_bench mkdir -p "$ECSDNS_PINS"
-	on_bench bpftool map create "$ECSDNS_PINS/control" type array key 4 value 16 entries 1 name control
-	refuse "a table of another size" "values of 16 octets" attach a
+	on_bench bpftool map create "$ECSDNS_PINS/control" type array key 4 value 8 entries 1 name control
+	refuse "a table of another size" "values of 8 octets" attach a
 	contains "says how to go on" "$(attach a 2>&1)" "ecsdns-loader unload"
 	check "leaves it alone" [ -e "$ECSDNS_PINS/control" ]
-	refuse "status of it" "values of 16 octets" loader status
+	refuse "status of it" "values of 8 octets" loader status
 	check "unload removes it" loader unload
 	attach a >/dev/null 2>&1
 	loader detach a >/dev/null

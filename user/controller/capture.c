@@ -269,6 +269,7 @@ static bool capture_read_client(struct http_request *request, struct capture *wa
 	if (!text)
 		return true;
 	faults_init(&faults);
+	/* one address needs no length here */
 	if (address_parse(text, &address)) {
 		memcpy(prefix.address, address.octets, sizeof(prefix.address));
 		bits = prefix.length = address.length * 8;
@@ -278,16 +279,18 @@ static bool capture_read_client(struct http_request *request, struct capture *wa
 		fits = false;
 	}
 	faults_free(&faults);
+	if (!fits)
+		return false;	/* what is in `prefix` then is nothing to count with */
 	wanted->flags |= CAPTURE_CLIENT;
 	wanted->family = bits == 32 ? ECS_FAMILY_IPV4 : ECS_FAMILY_IPV6;
 	memcpy(wanted->client, prefix.address, sizeof(wanted->client));
 	for (unsigned int bit = 0; bit < prefix.length; bit++)
 		wanted->mask[bit / 8] |= 0x80 >> bit % 8;
-	return fits;
+	return true;
 }
 
-static bool capture_read_arguments(struct controller *controller, struct http_request *request, struct capturing *capturing,
-				   struct capture *wanted)
+static bool capture_read_arguments(struct controller *controller, struct http_request *request,
+				   struct capturing *capturing, struct capture *wanted)
 {
 	uint32_t seconds = CAPTURE_SECONDS, sample = 1;
 

@@ -14,7 +14,7 @@
 
 struct capture_work {
 	__u64 second, in_second;	/* of the clock, and what was copied in it */
-	struct captured copy;	/* query_octets is 0 if this one is not copied */
+	struct captured copy;
 };
 
 struct {
@@ -85,25 +85,31 @@ PIECE __u64 capture_length(struct xdp_md *ctx, __u32 most)
 	return octets;
 }
 
-/* Before the frame is written: draws, and copies the query. */
-STAGE int capture_query(struct xdp_md *ctx, const struct query *query, const struct selection *selection)
+PIECE int capture_copy_query(struct xdp_md *ctx)
 {
-	__u64 length = capture_length(ctx, CAPTURE_QUERY_OCTETS);
+	__u64 length = capture_length(ctx, CAPTURE_QUERY_OCTETS), time = bpf_ktime_get_ns();
 	__u32 zero = 0;
 	struct capture_work *work = bpf_map_lookup_elem(&capture_work, &zero);
 	struct capture_counts *counts = bpf_map_lookup_elem(&capture_counts, &zero);
-	__u64 time = bpf_ktime_get_ns();
 
-	STAGE_NEEDS(query && selection && work && counts, 0);
-	work->copy.query_octets = 0;
-	if (!capture_is_on(time) || !capture_is_wanted(query, selection) || !capture_is_in_rate(work, time, counts))
+	if (!work || !counts || !capture_is_on(time) || !capture_is_in_rate(work, time, counts))
 		return 0;
 	if (length < sizeof(struct ethhdr) || bpf_xdp_load_bytes(ctx, 0, work->copy.octets, length))
 		return 0;
 	work->copy.asked = time;
 	work->copy.query_length = ctx->data_end - ctx->data;
 	work->copy.query_octets = length;
-	return 0;
+	return 1;
+}
+
+/*
+ * Before the frame is written: draws, and copies the query. Returns 1 if its reply is to follow. What is not drawn does not
+ * even ask for the time, so a capture whose time is over ends with the next one that is.
+ */
+STAGE int capture_query(struct xdp_md *ctx, const struct query *query, const struct selection *selection)
+{
+	STAGE_NEEDS(query && selection, 0);
+	return capture_is_wanted(query, selection) && capture_copy_query(ctx);
 }
 
 /* When the frame is ready to be sent: copies the reply behind the query, and hands out both. */
@@ -114,7 +120,7 @@ STAGE int capture_reply(struct xdp_md *ctx)
 	struct capture_work *work = bpf_map_lookup_elem(&capture_work, &zero);
 	struct capture_counts *counts = bpf_map_lookup_elem(&capture_counts, &zero);
 
-	if (!work || !counts || !work->copy.query_octets)
+	if (!work || !counts)
 		return 0;
 	at = work->copy.query_octets;
 	asm volatile("" : "+r"(at));

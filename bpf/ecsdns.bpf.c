@@ -51,8 +51,8 @@ static __always_inline int give_answer(struct xdp_md *ctx, const struct frame *f
 {
 	const struct answer *answer = lookup_answer(work->selection.answer);
 	int is_ipv4 = work->query.source_family == ECS_FAMILY_IPV4;
+	int reason, is_copied = 0;
 	__u32 length;
-	int reason;
 
 	if (!answer)
 		return REASON_NO_ANSWER;
@@ -60,9 +60,9 @@ static __always_inline int give_answer(struct xdp_md *ctx, const struct frame *f
 	if (length < HEADER_OCTETS || length > REPLY_OCTETS_MAX)
 		return REASON_NO_ANSWER;
 	if (UNLIKELY(lookup->capturing))
-		capture_query(ctx, &work->query, &work->selection);
+		is_copied = capture_query(ctx, &work->query, &work->selection);
 	reason = frame_reply(ctx, frame, &work->message, length, is_ipv4);
-	if (UNLIKELY(lookup->capturing) && reason == REASON_GO)
+	if (UNLIKELY(is_copied) && reason == REASON_GO)
 		capture_reply(ctx);
 	return reason;
 }

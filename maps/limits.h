@@ -48,8 +48,8 @@
 
 /*
  * What `ecsctl capture` copies of an exchange: frames with two VLAN tags around the longest message that the driver takes, and
- * the longest that it sends; only what lies behind a message is cut. A capture costs some 0.1 % of a CPU at most: copying takes about
- * a microsecond.
+ * the longest that it sends; only what lies behind a message is cut. The rate keeps a capture of everything from slowing down a
+ * flood, and is more than anybody reads.
  */
 #define CAPTURE_QUERY_OCTETS 640
 #define CAPTURE_REPLY_OCTETS 1408

@@ -127,7 +127,7 @@ octet_for_octet()
 			grep -c 'bad .*cksum')"
 	same "only its owner reads the file" 600 "$(stat -c %a "$scratch/pcap")"
 	check "switched off" is_off
-	begin --count 5 -w -
+	begin --count 5 --seconds 10 -w -
 	ask 5
 	ended
 	same "on standard output for tcpdump" 10 "$(tcpdump -nr - <"$scratch/out" 2>/dev/null | wc -l)"
@@ -137,7 +137,7 @@ lines()
 {
 	local time='[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\.[0-9]\{6\}'
 
-	begin --count 7
+	begin --count 7 --seconds 10
 	ask 7
 	well "lines for people"
 	same "lines: who asked, client subnet, question, rcode, scope, answers" "$(cat <<-'END'
@@ -150,7 +150,7 @@ lines()
 		198.18.0.2  203.0.113.0/24  v4.example.com. A  NOERROR  /24  ONE ADDRESS
 	END
 	)" "$(sed "s/^$time  //; s/198\.51\.100\.[0-9], 198\.51\.100\.[0-9]$/TWO ADDRESSES/; s/203\.0\.113\.[0-9]$/ONE ADDRESS/" "$scratch/out")"
-	begin --count 64 --json
+	begin --count 64 --seconds 10 --json
 	ask 64
 	ended
 	same "--json: an object a line" '[64,["198.18.0.2","fd00:ec5::2"],[],"240b:10:200::/40",41,["2001:db8:10::1"]]' "$(jq -sc \
@@ -229,7 +229,7 @@ ends()
 
 two_at_once()
 {
-	begin --count 5 -w "$scratch/pcap"
+	begin --count 5 --seconds 10 -w "$scratch/pcap"
 	refuse "a second capture" "another capture runs" ecsctl capture --count 1
 	ask 5
 	well "the first one goes on"
@@ -305,7 +305,8 @@ reader_stalled()
 	exec 7>&-
 	wait "$stalled"
 	check "it goes, and the capture with it" within 1 is_off
-	begin --count 3 -w "$scratch/pcap"
+	sleep 1		# of this second all has been copied that may be
+	begin --count 3 --seconds 10 -w "$scratch/pcap"
 	ask 3
 	ended
 	compared "the next capture has nothing of what was left" "3 exchanges, families [4], 0 tags"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "maps/limits.h"
 #include "tools/ecsctl/exchange.h"
 
 #define FILE_MODE 0600		/* it says who asked for what */
@@ -91,7 +92,8 @@ static void capture_summary(const json_t *end)
 
 	fprintf(stderr, "%lld exchange%s", copied, copied == 1 ? "" : "s");
 	if (over)
-		fprintf(stderr, "; %lld more were drawn, but a CPU copies 1000 a second at most", over);
+		fprintf(stderr, "; %lld more were drawn, but a CPU copies %d a second at most", over,
+			CAPTURE_SECOND_MAX);
 	if (full)
 		fprintf(stderr, "; %lld more were drawn, but the controller was behind", full);
 	if (over || full)

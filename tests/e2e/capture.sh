@@ -291,7 +291,7 @@ reader_stalled()
 	$py stalled "$ECSDNS_SOCKET" <"$scratch/hold" >"$scratch/stalled" &
 	stalled=$!
 	exec 7>"$scratch/hold"
-	within 3 grep -q stalled "$scratch/stalled"
+	within 3 grep -qs stalled "$scratch/stalled"
 	before=$(copies full)
 	check "beside a reader that does not read the controller answers" timeout 3 ecsctl status
 	check "and the driver goes on" ask 3000

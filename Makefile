@@ -167,6 +167,7 @@ E2E := \
 	tests/e2e/loader.sh \
 	tests/e2e/ecsctl.sh \
 	tests/e2e/operate.sh \
+	tests/e2e/capture.sh \
 	tests/e2e/push.sh \
 	tests/e2e/life.sh \
 	tests/e2e/upgrade.sh \

@@ -9,6 +9,7 @@
 
 #include "bpf/lookup.h"
 #include "bpf/frame.h"
+#include "bpf/capture.h"
 
 /* What one query needs while it is looked at; too much for the stack of 512 octets. */
 struct scratch {
@@ -46,10 +47,11 @@ static __always_inline void take_source(struct query *query, const struct frame 
 
 /* The answer in place of the query, in the buffer and then in the frame. */
 static __always_inline int give_answer(struct xdp_md *ctx, const struct frame *frame, struct scratch *work,
-				       const struct settings *live)
+				       const struct settings *live, const struct lookup *lookup)
 {
 	const struct answer *answer = lookup_answer(work->selection.answer);
 	int is_ipv4 = work->query.source_family == ECS_FAMILY_IPV4;
+	int reason, is_copied = 0;
 	__u32 length;
 
 	if (!answer)
@@ -57,7 +59,12 @@ static __always_inline int give_answer(struct xdp_md *ctx, const struct frame *f
 	length = answer_write(&work->message, &work->query, &work->selection, answer, live);
 	if (length < HEADER_OCTETS || length > REPLY_OCTETS_MAX)
 		return REASON_NO_ANSWER;
-	return frame_reply(ctx, frame, &work->message, length, is_ipv4);
+	if (UNLIKELY(lookup->capturing))
+		is_copied = capture_query(ctx, &work->query, &work->selection);
+	reason = frame_reply(ctx, frame, &work->message, length, is_ipv4);
+	if (UNLIKELY(is_copied) && reason == REASON_GO)
+		capture_reply(ctx);
+	return reason;
 }
 
 /* The stages, in order. */
@@ -93,7 +100,7 @@ static __always_inline int answer_query(struct xdp_md *ctx, struct scratch *work
 	reason = select_answer(&work->message, &work->query, &work->selection, &lookup, lookup.slot);
 	if (reason)
 		return reason;
-	return give_answer(ctx, &frame, work, live);
+	return give_answer(ctx, &frame, work, live, &lookup);
 }
 
 SEC("xdp")

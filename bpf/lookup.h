@@ -10,6 +10,7 @@
 struct lookup {
 	__u32 generation;
 	__u32 slot;
+	__u32 capturing;
 };
 
 PIECE int lookup_begin(struct lookup *lookup)
@@ -21,6 +22,7 @@ PIECE int lookup_begin(struct lookup *lookup)
 		return REASON_NO_GENERATION;
 	lookup->generation = now->generation;
 	lookup->slot = lookup->generation % GENERATION_SLOTS;
+	lookup->capturing = now->capture_until != 0;
 	return lookup->generation ? REASON_GO : REASON_NO_GENERATION;
 }
 

@@ -25,6 +25,7 @@ enum reason {
 struct control {
 	__u32 generation;	/* 0: nothing published yet */
 	__u32 recycled;		/* grows whenever an answer entry of the live generation is about to be reused */
+	__u64 capture_until;	/* nanoseconds of CLOCK_MONOTONIC: till then exchanges are copied; 0, nearly always: none are */
 };
 
 /* -- settings: array of GENERATION_SLOTS, mmap-able -- */
@@ -177,8 +178,36 @@ struct health_state {
 	__u32 holding;		/* 1: every check fails, and the states before are held */
 };
 
+/* -- capture: array of one, which exchanges are copied while control.capture_until says so -- */
+#define CAPTURE_SERVICE 0x1	/* those of `service` alone */
+#define CAPTURE_CLIENT 0x2	/* those whose client is of `family` and in the block */
+struct capture {
+	__u32 draw;		/* of all that fit, those whose random word is at most this */
+	__u32 flags;
+	__u32 service;		/* id */
+	__u32 family;		/* ECS_FAMILY_* */
+	__u8 client[16];	/* IPv4 in the first four octets, like struct query's */
+	__u8 mask[16];
+};
+
+/* -- capture_counts: per-CPU array of one -- */
+struct capture_counts {
+	__u64 copied;
+	__u64 over;		/* drawn, but this CPU had copied CAPTURE_SECOND_MAX in this second already */
+	__u64 full;		/* drawn, but whoever reads `captured` was behind */
+};
+
+/* -- captured: ring buffer -- */
+struct captured {
+	__u64 asked, answered;	/* nanoseconds of CLOCK_MONOTONIC */
+	__u32 query_length;	/* octets of the query's frame; of what lies behind the message, not all may be copied */
+	__u16 query_octets;	/* of it, in octets[] */
+	__u16 reply_octets;	/* of the reply's frame, behind it */
+	__u8 octets[CAPTURE_QUERY_OCTETS + CAPTURE_REPLY_OCTETS];
+};
+
 /* The layouts are an ABI: a change of any is a new ECSDNS_ABI_VERSION. */
-_Static_assert(sizeof(struct control) == 8, "ABI");
+_Static_assert(sizeof(struct control) == 16, "ABI");
 _Static_assert(sizeof(struct settings) == 32, "ABI");
 _Static_assert(sizeof(struct address_key) == 20, "ABI");
 _Static_assert(sizeof(struct interface) == 52, "ABI");
@@ -194,5 +223,8 @@ _Static_assert(sizeof(struct reasons) == (REASON_COUNT - 1) * sizeof(__u64), "AB
 _Static_assert(sizeof(struct health_state) == 40, "ABI");
 _Static_assert(sizeof(struct service_name) == 256, "ABI");
 _Static_assert(sizeof(struct region_name) == 128, "ABI");
+_Static_assert(sizeof(struct capture) == 48, "ABI");
+_Static_assert(sizeof(struct capture_counts) == 24, "ABI");
+_Static_assert(sizeof(struct captured) == 2072, "ABI");
 
 #endif

@@ -46,6 +46,16 @@
 /* Worker threads of the fallback, each with its own entry of the statistics map. */
 #define FALLBACK_WORKERS_MAX 16
 
+/*
+ * What `ecsctl capture` copies of an exchange: frames with two VLAN tags around the longest message that the driver takes, and
+ * the longest that it sends; only what lies behind a message is cut. The rate keeps a capture of everything from slowing down a
+ * flood, and is more than anybody reads.
+ */
+#define CAPTURE_QUERY_OCTETS 640
+#define CAPTURE_REPLY_OCTETS 1408
+#define CAPTURE_SECOND_MAX 1000		/* exchanges a second and CPU */
+#define CAPTURED_OCTETS 1048576		/* the ring: some 500 of the longest exchanges, a few thousand usual ones */
+
 /* Default table sizes; the loader's flags change them. All but the arrays cost memory only for what is in them. */
 #define NAMES_SHORT_ENTRIES 131072	/* both generations together */
 #define NAMES_LONG_ENTRIES 8192

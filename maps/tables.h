@@ -107,6 +107,25 @@ struct {
 	__type(value, struct counter);
 } region_hits SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct capture);
+} capture SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct capture_counts);
+} capture_counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, CAPTURED_OCTETS);
+} captured SEC(".maps");
+
 /* The rest is not for the driver; it stands here so that one loader makes all pins of one layout. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -5,7 +5,7 @@
 #
 # The driver's answers a second, received by the client, as a ratio to what reflects every frame and does nothing else:
 # measured by turns in one run (default 7 rounds of 2 seconds), medians. Run it before and after a change to the query path:
-# BUILD=dir takes programs from there. PREFIX is where clients are drawn, see frame.py; the default configuration is
+# BUILD=dir takes programs from there; CAPTURE=1/N measures beside a running `ecsctl capture --sample 1/N`. PREFIX is where clients are drawn, see frame.py; the default configuration is
 # examples/japan.yaml, its clients /48 of 240b:10::/36. Absolute figures are this machine's of the moment; ratios hold.
 set -euo pipefail
 
@@ -18,13 +18,17 @@ build=$BUILD
 rounds=${1:-7} seconds=${2:-2}
 config=${3:-examples/japan.yaml} name=${4:-www.example.com} type=${5:-AAAA} prefix=${6:-240b:10::/36:48}
 
-trap '$lab down' EXIT
+trap 'jobs -p | xargs -r kill 2>/dev/null; $lab down' EXIT
 $lab up "$config" >/dev/null
 server=ecsdns-$LAB-server
 ip link add ecs2 netns "$server" type veth peer name ecs3 netns "ecsdns-$LAB-client"
 $lab server ip link set dev ecs2 up
 $lab client ip link set dev ecs3 up
 $lab client ip link set dev ecs1 xdp off	# the counter takes its place
+
+if [ -n "${CAPTURE:-}" ]; then
+	$lab server ecsctl capture --sample "$CAPTURE" --count 1000000 --seconds 3600 -w /dev/null 2>/dev/null &
+fi
 
 reflector()
 {

@@ -10,6 +10,8 @@ DOCUMENT = "docs/limits.md"
 # Limits that nobody outside can reach or see: rooms of buffers, and what others above bound already.
 INNER = {
     "tools/ecsctl/main.c:VERB_OPTIONS_MAX": "options of one verb of ours",
+    "tools/ecsctl/exchange.c:VLAN_TAGS_MAX": "as many as the driver takes",
+    "tools/ecsctl/exchange.h:PACKET_OCTETS_MAX": "more than a frame of a capture has",
     "user/controller/rows.c:ROW_OCTETS_MAX": "keys and values of our tables",
     "user/controller/admin_effects.c:NAMED_MAX": "names in one warning",
     "user/controller/admin_names.c:HINT_DISTANCE_MAX": "letters between a name and one that may be meant",

@@ -19,7 +19,7 @@ scratch=$(mktemp -d)
 export ECSDNS_SOCKET=$run/control.sock
 export ECSDNS_PINS=$run/bpf/ecsdns/v1
 export PATH=$build:$PATH
-verbs=(push check diff rollback history dump status stats top explain health watch drain disable enable force-up force-down)
+verbs=(push check diff rollback history dump status stats top capture explain health watch drain disable enable force-up force-down)
 table_question=(240b:10:200::/40 www.example.com AAAA)
 
 main()

@@ -345,7 +345,7 @@ spoilt()
 	local pid
 
 	{ cat "$scratch/b.yaml"; echo; } | awk '/^  osaka:/ { print "  many: {check: slow, members: ["
-		for (i = 1; i <= 200; i++) print "    {name: m" i ", address: 198.18.5." i "},"
+		for (i = 1; i <= 500; i++) print "    {name: m" i ", address: 198.18." 5 + int(i / 250) "." i % 250 "},"
 		print "    ]}" } { print } /^checks:/ { print "  slow: {type: file, path: /dev/null/none, interval: 5s}" }' \
 		>"$scratch/many.yaml"
 	ill 198.18.4.3

@@ -21,7 +21,7 @@ lab_pins=/run/ecsdns-lab/$LAB/bpf/ecsdns/v1
 bench=ecsdns-loader-bench
 scratch=
 readonly instructions_max=100000
-readonly tables=17
+readonly tables=20
 
 main()
 {
@@ -163,6 +163,8 @@ test_dumps()
 	dumps service_names '"name": "www.example.com'
 	dumps region_names '"region": "osaka1"'
 	dumps health '"written_date": 1'
+	dumps capture '"draw":'
+	dumps capture_counts '"copied":'
 	check "every pin that stands is one that we know" \
 		[ "$(on_server ls "$lab_pins" | grep -cv -e '^program$' -e '^link_ecs0$')" -eq $tables ]
 }
@@ -529,11 +531,11 @@ test_sizes()
 test_other_layouts()
 {
 	on_bench mkdir -p "$ECSDNS_PINS"
-	on_bench bpftool map create "$ECSDNS_PINS/control" type array key 4 value 16 entries 1 name control
-	refuse "a table of another size" "values of 16 octets" attach a
+	on_bench bpftool map create "$ECSDNS_PINS/control" type array key 4 value 8 entries 1 name control
+	refuse "a table of another size" "values of 8 octets" attach a
 	contains "says how to go on" "$(attach a 2>&1)" "ecsdns-loader unload"
 	check "leaves it alone" [ -e "$ECSDNS_PINS/control" ]
-	refuse "status of it" "values of 16 octets" loader status
+	refuse "status of it" "values of 8 octets" loader status
 	check "unload removes it" loader unload
 	attach a >/dev/null 2>&1
 	loader detach a >/dev/null

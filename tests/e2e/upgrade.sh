@@ -50,7 +50,7 @@ main()
 # A second version of the tables: service and answer begin otherwise, so that neither version can read the other's.
 build_other()
 {
-	mkdir "$scratch/other" && cp -r Makefile bpf maps tools user "$scratch/other" && cd "$scratch/other" || return
+	mkdir "$scratch/other" && cp -r Makefile bpf maps packaging tools user "$scratch/other" && cd "$scratch/other" || return
 	sed -i 's/ECSDNS_ABI_VERSION 1$/ECSDNS_ABI_VERSION 2/; s,ecsdns/v1",ecsdns/v2",' maps/limits.h
 	sed -i 's/^struct service {/&\n\t__u64 since;/; s/^struct answer {/&\n\t__u64 owner;/
 		s/sizeof(struct service) == 20/sizeof(struct service) == 32/

@@ -25,6 +25,7 @@ main()
 	test_dispatcher
 	test_scenario "native, behind the dispatcher"
 	test_driver_answered
+	test_capture
 	test_fallback
 	lab stop
 	test_upgrade
@@ -132,6 +133,24 @@ test_driver_answered()
 	same "the driver gave every one of these $asked answers" $asked "$(answered_by_driver)"
 	same "and the fallback none" 0 "$(on_server bpftool -j map dump pinned "$pins/fallback_counters" |
 		jq '[.[].formatted.value | .ANSWERED + .NODATA] | add')"
+}
+
+# From the program behind the dispatcher through the ring buffer to lines.
+test_capture()
+{
+	local socket=/run/ecsdns-lab/$LAB/control.sock capture
+
+	on_server ecsctl --socket "$socket" capture --count 2 --seconds 60 >/tmp/captured 2>&1 &
+	capture=$!
+	while kill -0 $capture && ! on_server ecsctl --socket "$socket" --json stats | jq -e .capture.running >/dev/null; do
+		sleep 0.1
+	done
+	answers "beside a capture"
+	wait $capture
+	same "both exchanges were captured" "fd00:ec5::2 198.18.0.2 2" "$(awk '
+		$3 == "240b:10:300::/40" && $4 == "www.example.com." && $7 == "/40" && $8 == "2001:db8:10::5" { print $2 }
+		END { print $1 }' /tmp/captured | xargs)"
+	note "$(cat /tmp/captured)"
 }
 
 # Without rights, filtered, and with the sockets of the one that the lab started.

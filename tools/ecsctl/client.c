@@ -23,6 +23,9 @@ struct client {
 	const struct request *request;
 	char *text;
 	size_t length;
+	const struct client_stream *stream;	/* null: the reply is kept as text */
+	int is_stopped;	/* by the stream's sink */
+	CURL *curl;
 	time_t began;
 	int shown;	/* a progress line stands on the terminal */
 };
@@ -32,7 +35,14 @@ static size_t client_receive(char *octets, size_t one, size_t count, void *conte
 	struct client *client = context;
 	size_t most = client->request->octets ? CLIENT_BUNDLE_OCTETS_MAX : REPLY_OCTETS_MAX;
 	char *more = NULL;
+	long status = 0;
 
+	if (client->stream)
+		curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200) {
+		client->is_stopped = client->stream->take(client->stream->context, octets, one * count) < 0;
+		return client->is_stopped ? 0 : one * count;
+	}
 	if (client->length + one * count <= most)
 		more = realloc(client->text, client->length + one * count + 1);
 	if (!more)
@@ -51,6 +61,10 @@ static int client_progress(void *context, curl_off_t down_total, curl_off_t down
 
 	(void)down_total;
 	(void)down;
+	if (client->stream) {
+		client->is_stopped |= client->stream->is_over(client->stream->context);
+		return client->is_stopped;
+	}
 	if (!client->request->doing || seconds < 1 || !(isatty(STDERR_FILENO) || client->ecsctl->is_progress_wanted))
 		return 0;
 	if (up < up_total)
@@ -115,7 +129,9 @@ static void client_set(CURL *curl, struct client *client, const char *url)
 	curl_easy_setopt(curl, CURLOPT_POSTFIELDS, client->request->body ? client->request->body : "");
 }
 
-static int client_perform(CURL *curl, struct client *client, json_t **reply, int *status)
+static int client_footer(CURL *curl, struct client *client, CURLcode code, json_t **end);
+
+static int client_perform(CURL *curl, struct client *client, json_t **reply, int *status, json_t **end)
 {
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/x-tar");
 	CURLcode code;
@@ -129,6 +145,9 @@ static int client_perform(CURL *curl, struct client *client, json_t **reply, int
 	curl_slist_free_all(headers);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &got);
 	*status = got;
+	*reply = NULL;
+	if (client->stream && (got == 200 || client->is_stopped))
+		return client_footer(curl, client, code, end);
 	if (client->request->octets && got == 200 && !code) {
 		*client->request->octets = (struct octets){client->text, client->length};
 		client->text = NULL;
@@ -147,9 +166,51 @@ static int client_perform(CURL *curl, struct client *client, json_t **reply, int
 	return REFUSED;
 }
 
+/* -- whole replies and streams -- */
+
+static int client_run(struct client *client, json_t **reply, int *status, json_t **end);
+
 int client_request(const struct ecsctl *ecsctl, const struct request *request, json_t **reply, int *status)
 {
 	struct client client = {.ecsctl = ecsctl, .request = request};
+
+	return client_run(&client, reply, status, NULL);
+}
+
+/* A refusal comes as a whole reply. */
+int client_stream(const struct ecsctl *ecsctl, const char *path, const struct client_stream *stream, json_t **end)
+{
+	struct request request = {.path = path};
+	struct client client = {.ecsctl = ecsctl, .request = &request, .stream = stream};
+	json_t *reply;
+	int status, result = client_run(&client, &reply, &status, end);
+
+	if (reply) {
+		output_error(ecsctl, reply);
+		result = REFUSED;
+	}
+	json_decref(reply);
+	return result;
+}
+
+/* What stands behind a stream that ended, or that it did not. */
+static int client_footer(CURL *curl, struct client *client, CURLcode code, json_t **end)
+{
+	struct curl_header *footer;
+
+	if (!code && !curl_easy_header(curl, client->stream->footer, 0, CURLH_TRAILER, -1, &footer))
+		*end = json_loads(footer->value, 0, NULL);
+	if (*end || client->is_stopped)
+		return DONE;
+	client_error(client->ecsctl, json_sprintf("%s: the controller ended in the middle of its reply",
+						  client->ecsctl->socket));
+	return REFUSED;
+}
+
+static int client_run(struct client *client, json_t **reply, int *status, json_t **end)
+{
+	const struct ecsctl *ecsctl = client->ecsctl;
+	const struct request *request = client->request;
 	CURL *curl = NULL;
 	char *url = NULL;
 	int result = REFUSED;
@@ -165,10 +226,11 @@ int client_request(const struct ecsctl *ecsctl, const struct request *request, j
 		fprintf(stderr, "ecsctl: no memory\n");
 		goto out;
 	}
-	client_set(curl, &client, url);
-	result = client_perform(curl, &client, reply, status);
+	client->curl = curl;
+	client_set(curl, client, url);
+	result = client_perform(curl, client, reply, status, end);
 out:
-	free(client.text);
+	free(client->text);
 	free(url);
 	curl_easy_cleanup(curl);
 	curl_global_cleanup();

@@ -31,12 +31,12 @@ struct verb {
 };
 
 extern const struct verb verb_push, verb_check, verb_status, verb_stats, verb_explain, verb_rollback, verb_history, verb_health,
-	verb_diff, verb_dump, verb_top, verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down;
+	verb_diff, verb_dump, verb_top, verb_watch, verb_drain, verb_disable, verb_enable, verb_force_up, verb_force_down, verb_capture;
 
 /*
  * Reads a verb's options: its own, and --json, --socket, --progress and --help, which every verb has. Own options are flags that set
- * an int, or name an argument in a string; the list ends with a null name. Returns the position of the first argument,
- * or -1 - (exit code) when there is nothing more to do.
+ * an int, or name an argument in a string; a name of one letter is for one dash. The list ends with a null name. Returns
+ * the position of the first argument, or -1 - (exit code) when there is nothing more to do.
  */
 struct verb_option {
 	const char *name;
@@ -73,6 +73,19 @@ int ecsctl_request(struct ecsctl *ecsctl, const struct request *request, verb_pr
 
 /* The same in two steps: *reply is set when the controller answered at all, and is the caller's. */
 int client_request(const struct ecsctl *ecsctl, const struct request *request, json_t **reply, int *status);
+
+/*
+ * Asks for a reply that comes piece by piece, until it ends. `*end` is what the field `footer` behind it says, as JSON, if it
+ * came that far; the caller's. Errors have been told. Returns an exit code.
+ */
+struct client_stream {
+	int (*take)(void *context, const void *octets, size_t length);	/* below 0: no more; why is the caller's to tell */
+	int (*is_over)(void *context);	/* asked once a second at least */
+	const char *footer;
+	void *context;
+};
+int client_stream(const struct ecsctl *ecsctl, const char *path, const struct client_stream *stream, json_t **end);
+
 /* Appends name=value, percent-encoded, to a path. The caller frees the result, null without memory. */
 char *client_path(const char *path, const char *const (*arguments)[2], size_t count);
 

@@ -29,6 +29,7 @@ static const struct verb *const verbs[] = {
 	&verb_enable,
 	&verb_force_up,
 	&verb_force_down,
+	&verb_capture,
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
@@ -74,13 +75,20 @@ int verb_options(struct ecsctl *ecsctl, int argc, char **argv, const struct verb
 		{"socket", required_argument, NULL, 's'},
 		{"progress", no_argument, NULL, 'p'},
 	};
+	char letters[8 + 2 * VERB_OPTIONS_MAX] = ":hj", *letter = letters + strlen(letters);
 	int count = 4, option, i;
 
-	for (i = 0; own && own[i].name; i++)
-		options[count++] = (struct option){own[i].name, own[i].flag ? no_argument : required_argument, NULL, 256 + i};
+	for (i = 0; own && own[i].name; i++) {
+		if (own[i].name[1])
+			options[count++] = (struct option){own[i].name, own[i].flag ? no_argument : required_argument, NULL, 256 + i};
+		else
+			letter += sprintf(letter, "%s%s", own[i].name, own[i].flag ? "" : ":");
+	}
 	optind = 0;		/* again from the start, glibc's way */
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":hj", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		for (i = 0; own && own[i].name; i++)
+			option = !own[i].name[1] && own[i].name[0] == option ? 256 + i : option;
 		if (option == 'h') {
 			verb_help(ecsctl->verb);
 			return -1 - DONE;

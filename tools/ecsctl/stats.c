@@ -35,6 +35,12 @@ static void stats_print_rest(const json_t *reply)
 		       field_text(each, "topology"), field_text(each, "region"));
 }
 
+static void stats_print_capture(const json_t *capture)
+{
+	printf("\ncaptures: %lld exchanges copied, %lld not for the limit a second, %lld not for a reader that was behind\n",
+	       field_number(capture, "copied"), field_number(capture, "over"), field_number(capture, "full"));
+}
+
 static void stats_print(const json_t *reply)
 {
 	stats_print_reasons(json_object_get(reply, "reasons"), 0);
@@ -45,6 +51,7 @@ static void stats_print_all(const json_t *reply)
 {
 	stats_print_reasons(json_object_get(reply, "reasons"), 1);
 	stats_print_rest(reply);
+	stats_print_capture(json_object_get(reply, "capture"));
 }
 
 static int stats_run(struct ecsctl *ecsctl, int argc, char **argv)
@@ -66,6 +73,6 @@ const struct verb verb_stats = {
 	.summary = "count what was answered, passed up and dropped, and why",
 	.details = "\nPackets since the tables were made: by reason for the driver and the fallback, and the driver's answers by\n"
 		   "service and by region.\n\n"
-		   "  --all          also the reasons that have not occurred; JSON has them always\n",
+		   "  --all          also the reasons that have not occurred, and what captures copied; JSON has them always\n",
 	.run = stats_run,
 };

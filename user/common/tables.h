@@ -11,7 +11,7 @@
 
 #include "maps/abi.h"
 
-/* Every table, in the order of maps/tables.h: name of the map and its pin, size of key and value. */
+/* Every table: name of the map and its pin, size of key and value. */
 #define TABLES(X)								\
 	X(control, sizeof(uint32_t), sizeof(struct control))			\
 	X(settings, sizeof(uint32_t), sizeof(struct settings))			\
@@ -29,7 +29,10 @@
 	X(fallback_counters, sizeof(uint32_t), sizeof(struct reasons))		\
 	X(service_names, sizeof(uint32_t), sizeof(struct service_name))		\
 	X(region_names, sizeof(uint32_t), sizeof(struct region_name))		\
-	X(health, sizeof(uint32_t), sizeof(struct health_state))
+	X(health, sizeof(uint32_t), sizeof(struct health_state))		\
+	X(capture, sizeof(uint32_t), sizeof(struct capture))			\
+	X(capture_counts, sizeof(uint32_t), sizeof(struct capture_counts))	\
+	X(captured, 0, 0)
 
 enum table {
 #define X(name, key, value) TABLE_##name,

@@ -11,6 +11,7 @@
 #include "user/common/readiness.h"
 #include "user/controller/diff.h"
 #include "user/controller/metrics.h"
+#include "user/controller/capture.h"
 #include "user/controller/push.h"
 
 void api_refuse(struct http_request *request, int status, const char *format, ...)
@@ -43,7 +44,7 @@ static int api_is_set(const struct http_request *request, const char *name)
 }
 
 /* A decimal number within limits: 0, or -EINVAL. */
-static int api_number(const char *text, uint32_t most, uint32_t *number)
+int api_number(const char *text, uint32_t most, uint32_t *number)
 {
 	char *end;
 	unsigned long value;
@@ -213,6 +214,7 @@ static const struct {
 	{"/v1/health", "GET", health_handle},
 	{"/v1/admin", "POST", admin_handle},
 	{"/metrics", "GET", metrics_handle},
+	{"/v1/capture", "GET", capture_handle},
 };
 
 void api_handle(void *context, struct http_request *request)
@@ -226,6 +228,6 @@ void api_handle(void *context, struct http_request *request)
 			routes[i].handle(context, request);
 		return;
 	}
-	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, dump, explain, health and admin, "
-		   "and /metrics");
+	api_refuse(request, 404, "no such path; there are /v1/push, rollback, status, stats, history, dump, explain, health, admin and "
+		   "capture, and /metrics");
 }

@@ -12,6 +12,11 @@
  *	POST admin?object=&action=[&reason=]	action: drain, disable, up, down, or enable to remove the setting; replies when
  *						it is saved and the answers have followed
  *
+ *	GET  capture[?count=][&seconds=][&sample=N][&service=][&client=]
+ *						what the driver answers from now on, as a stream in pcap format: two packets an
+ *						exchange, one exchange in N, those of a service, those of clients in a prefix.
+ *						Ends by itself; a field behind the body, Ecsdns-Capture, says why, as JSON
+ *
  * docs/api.md says more. Errors are {"error": text} with "faults" where a file is at fault; status 400 refused, 404, 405, 413, 503 busy.
  *
  * Beside them GET /metrics, in Prometheus' text format (metrics.h).
@@ -28,6 +33,9 @@ void api_handle(void *context, struct http_request *request);
 /* Replies {"error": text}. */
 void api_refuse(struct http_request *request, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* A decimal number within limits: 0, or -EINVAL. */
+int api_number(const char *text, uint32_t most, uint32_t *number);
 
 /*
  * New references, or null without memory: status.c (age_max: seconds, of health data that are good enough); the settings as

@@ -25,6 +25,7 @@
 struct push;
 struct reload;
 struct metrics;
+struct capturing;
 
 struct controller {
 	const char *pins;
@@ -51,6 +52,7 @@ struct controller {
 	struct ids ids;			/* of the live generation and before */
 	struct generation *live;	/* null until a push or an adoption has ended */
 	size_t used[TABLE_COUNT];	/* entries in use, as of the last job */
+	struct capturing *capturing;	/* GET capture, while it runs */
 	struct push *pushes;		/* the first one runs, the others wait */
 	struct announcements announcements;
 	time_t started;

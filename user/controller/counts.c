@@ -42,6 +42,25 @@ void counts_fallback(const struct tables *tables, uint64_t sums[REASON_COUNT])
 			sums[i] += __atomic_load_n(reasons_at(&tables->fallback_counters[worker], i), __ATOMIC_RELAXED);
 }
 
+int counts_capture(const struct tables *tables, struct capture_counts *sums)
+{
+	int cpus = libbpf_num_possible_cpus(), fault;
+	struct capture_counts *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL;
+	uint32_t zero = 0;
+
+	memset(sums, 0, sizeof(*sums));
+	if (!values)
+		return -ENOMEM;
+	fault = bpf_map_lookup_elem(tables->fd[TABLE_capture_counts], &zero, values);
+	for (int cpu = 0; cpu < cpus && !fault; cpu++) {
+		sums->copied += values[cpu].copied;
+		sums->over += values[cpu].over;
+		sums->full += values[cpu].full;
+	}
+	free(values);
+	return fault;
+}
+
 static uint64_t hits_sum(const uint64_t *values, int cpus)
 {
 	uint64_t sum = 0;

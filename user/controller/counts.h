@@ -15,6 +15,9 @@ extern const struct counts_reason counts_reasons[REASON_COUNT];
 int counts_driver(const struct tables *tables, uint64_t sums[REASON_COUNT]);
 void counts_fallback(const struct tables *tables, uint64_t sums[REASON_COUNT]);
 
+/* What captures have copied, and what not. 0 or -errno. */
+int counts_capture(const struct tables *tables, struct capture_counts *sums);
+
 /*
  * Packets by id, of service_hits or region_hits: sums[id] for all ids below `count`, those beyond the table are 0. Some
  * hundred system calls for the largest tables. 0 or -errno.

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE	/* struct ucred */
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 
 /* Bodies being received by all connections together, in units of the limit of one. */
 #define HTTP_BODIES 2
+#define HTTP_STREAM_OCTETS 16384	/* one piece of a stream */
 
 struct http_connection {
 	struct http_connection *next;
@@ -159,12 +161,48 @@ static enum MHD_Result http_send_file(struct http_request *request)
 	return result;
 }
 
+/* libmicrohttpd asks again at once unless it is told to wait. */
+static ssize_t http_on_read(void *context, uint64_t at, char *to, size_t room)
+{
+	struct http_request *request = context;
+	ssize_t got = request->stream.read(request->stream.context, to, room);
+
+	(void)at;
+	if (got < 0)
+		return MHD_CONTENT_READER_END_OF_STREAM;
+	if (!got) {
+		request->is_waiting = 1;
+		MHD_suspend_connection(request->connection);
+	}
+	return got;
+}
+
+static enum MHD_Result http_send_stream(struct http_request *request)
+{
+	struct http_connection *connection = http_connection_of(request->connection);
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_STREAM_OCTETS, http_on_read, request, NULL);
+	if (!response)
+		return MHD_NO;
+	if (connection)
+		connection->is_waiting = 1;	/* it takes as long as it takes */
+	request->response = response;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->stream.type);
+	result = MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
 static enum MHD_Result http_send(struct http_request *request)
 {
 	if (request->page)
 		return MHD_queue_response(request->connection, request->status, request->page->response);
 	if (request->file)
 		return http_send_file(request);
+	if (request->stream.read)
+		return http_send_stream(request);
 	return http_send_json(request);
 }
 
@@ -184,6 +222,35 @@ static void http_replied(struct http_request *request)
 	}
 	MHD_resume_connection(request->connection);
 	http_run(request->http);
+}
+
+void http_stream(struct http_request *request, const struct http_stream *stream)
+{
+	request->status = MHD_HTTP_OK;
+	request->stream = *stream;
+}
+
+void http_stream_wake(struct http_request *request)
+{
+	if (!request->is_waiting)
+		return;
+	request->is_waiting = 0;
+	MHD_resume_connection(request->connection);
+	http_run(request->http);
+}
+
+void http_stream_footer(struct http_request *request, const char *name, const char *text)
+{
+	MHD_add_response_footer(request->response, name, text);
+}
+
+bool http_is_gone(const struct http_request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct pollfd end = {.fd = info ? info->connect_fd : -1};
+
+	return !info || (poll(&end, 1, 0) == 1 && end.revents & (POLLHUP | POLLERR));
 }
 
 void http_reply(struct http_request *request, int status, json_t *reply)
@@ -367,6 +434,18 @@ static enum MHD_Result http_access(void *context, struct MHD_Connection *connect
 	return http_send(request);
 }
 
+/* A stream's connection may carry another request behind it. */
+static void http_stream_over(struct http_request *request)
+{
+	struct http_connection *connection = http_connection_of(request->connection);
+
+	if (connection) {
+		connection->is_waiting = 0;
+		connection->since = uv_now(request->http->loop);
+	}
+	request->stream.over(request->stream.context);
+}
+
 static void http_completed(void *context, struct MHD_Connection *connection, void **request_context,
 			   enum MHD_RequestTerminationCode code)
 {
@@ -377,6 +456,8 @@ static void http_completed(void *context, struct MHD_Connection *connection, voi
 	(void)code;
 	if (!request)
 		return;
+	if (request->stream.over)
+		http_stream_over(request);
 	http->body_octets -= request->room;
 	free(request->body);
 	free(request->method);

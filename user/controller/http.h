@@ -8,9 +8,11 @@
 #define ECSDNS_CONTROLLER_HTTP_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <uv.h>
 
 #define HTTP_CONNECTIONS_MAX 64
@@ -28,6 +30,14 @@ struct http;
 struct MHD_Connection;
 struct MHD_Response;
 
+/* A reply that comes piece by piece, as long as its source likes. */
+struct http_stream {
+	const char *type;	/* Content-Type */
+	ssize_t (*read)(void *context, void *to, size_t room);	/* octets; 0: none now; below 0: that was all */
+	void (*over)(void *context);	/* it was all, or the client is gone; the request ends now */
+	void *context;
+};
+
 struct http_request {
 	struct http *http;
 	struct MHD_Connection *connection;
@@ -42,7 +52,9 @@ struct http_request {
 	json_t *reply;
 	struct MHD_Response *file;	/* in place of a reply */
 	struct http_page *page;	/* in place of it */
-	int is_waiting;		/* suspended until http_reply() */
+	int is_waiting;		/* suspended until http_reply() or http_stream_wake() */
+	struct http_stream stream;	/* in place of `reply`, if it has a `read` */
+	struct MHD_Response *response;	/* of the stream */
 };
 
 /* A request is whole. Call http_reply(), or http_wait() and http_reply() later. */
@@ -77,6 +89,14 @@ void http_page_drop(struct http_page *page);		/* null is fine */
 
 /* The page with status 200; the connection ends behind it. */
 void http_reply_page(struct http_request *request, struct http_page *page);
+/* Replies with a stream, in place of http_reply(). `over` is called in any case, but not before this returns. */
+void http_stream(struct http_request *request, const struct http_stream *stream);
+/* There is something to read again, or the end of it. The request may be over and gone when this returns. */
+void http_stream_wake(struct http_request *request);
+/* From `read`, before it says that that was all: a field behind the body. */
+void http_stream_footer(struct http_request *request, const char *name, const char *text);
+/* Has the client closed its end? A waiting request is told nothing of it. */
+bool http_is_gone(const struct http_request *request);
 
 /* Who is at the other end of the socket. 0 or -errno. */
 int http_peer(const struct http_request *request, uint32_t *uid);

@@ -19,6 +19,7 @@
 #include "user/common/log.h"
 #include "user/common/version.h"
 #include "user/controller/beat.h"
+#include "user/controller/capture.h"
 #include "user/controller/follow.h"
 #include "user/controller/metrics.h"
 #include "user/controller/push.h"
@@ -236,6 +237,8 @@ static int main_start(struct controller *controller)
 		fault = main_take_over(controller);
 	if (!fault)
 		fault = main_lock_pins(controller->pins);
+	if (!fault && !controller->fill)
+		capture_reset(controller);
 	if (!fault)
 		fault = main_open_state(controller);
 	if (!fault)
@@ -304,6 +307,7 @@ static void main_run(struct controller *controller)
 	for (int i = 0; i < 2; i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
 	beat_stop(controller);
+	capture_stop(controller);
 	announce_end(controller);
 	page_stop(&controller->stats);
 	metrics_stop(controller);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /* GET stats: the counters of driver and fallback, by name. */
 #include "user/controller/api.h"
+#include "user/controller/capture.h"
 
 #include <bpf/bpf.h>
 #include <stdlib.h>
@@ -122,8 +123,9 @@ static json_t *stats_regions(const struct tables *tables)
 static int stats_make(void *context, char **text, size_t *length)
 {
 	const struct tables *tables = context;
-	json_t *json = json_pack("{s:I, s:o, s:o, s:o}", "nanoseconds", (json_int_t)uv_hrtime(), "reasons", stats_reasons(tables), "services", stats_services(tables),
-				 "regions", stats_regions(tables));
+	json_t *json = json_pack("{s:I, s:o, s:o, s:o, s:o}", "nanoseconds", (json_int_t)uv_hrtime(),
+				 "reasons", stats_reasons(tables), "services", stats_services(tables),
+				 "regions", stats_regions(tables), "capture", capture_counts_json(tables));
 
 	*text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	json_decref(json);

@@ -125,13 +125,15 @@ await()
 
 # -- the events --------------------------------------------------------------------------------------------------------
 
-# When the fallback is ready, it tells systemd.
+# When the fallback is ready, it tells systemd; it alone, for the controller would, too.
 start_systemd()
 {
-	export NOTIFY_SOCKET=$scratch/notify
+	local socket=$scratch/notify
+
+	export FALLBACK_COMMAND="env NOTIFY_SOCKET=$socket"
 	: >"$scratch/told"
-	"$lab" client tests/e2e/notified.py "$NOTIFY_SOCKET" "$scratch/told" 198.18.0.1 text.example.com &
-	await 200 test -S "$NOTIFY_SOCKET"
+	"$lab" client tests/e2e/notified.py "$socket" "$scratch/told" 198.18.0.1 text.example.com &
+	await 200 test -S "$socket"
 }
 
 # SIGNAL DAEMON: and wait for its end

@@ -352,6 +352,7 @@ spoilt()
 	becomes "a member fails" "198.18.4.1 198.18.4.2"
 	check "a push of many members" ecsctl push "$scratch/many.yaml"
 	load_stop_controller KILL
+	rm -f "$state/health.journal"
 	echo '{"version": 1, "members": [' >"$state/health.json"
 	for _ in 1 2; do
 		ill 198.18.4.1

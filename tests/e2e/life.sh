@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The life of the fallback: how it starts, what it may do, whom it tells, how it stops, and how another takes its place
-# without a query lost. Queries reach it because they carry cookies, ask for zone data, or come over TCP.
+# without a query lost. Queries reach it because they ask for NSID, ask for zone data, or come over TCP.
 #
 # ECSDNS_LONG=1: more take-overs.
 set -uo pipefail
@@ -138,7 +138,7 @@ starts()
 {
 	"$lab" stop
 	start_ready
-	check "without a controller it answers from the pinned tables" load_flood --table "$scratch/table" --cookie \
+	check "without a controller it answers from the pinned tables" load_flood --table "$scratch/table" --nsid \
 		--kind service --only a --count 2000
 	check "and from the zones kept below --state" answers
 	kill "$pid"
@@ -425,7 +425,7 @@ frozen_worker()
 	sleep 0.5
 	before=$(watchdogs)
 	check "the watchdog is kept quiet by workers with nothing to do" test "$before" -ge 1
-	load_flood --table "$scratch/table" --cookie --rate 4000 --seconds 20 >"$scratch/flood" 2>&1 &
+	load_flood --table "$scratch/table" --nsid --rate 4000 --seconds 20 >"$scratch/flood" 2>&1 &
 	flooder=$!
 	sleep 0.5
 	# shellcheck disable=SC2016
@@ -587,7 +587,7 @@ takes_over()
 	"$lab" start
 	load_wait_ready
 	before=$(bpftool -j map dump pinned "$ECSDNS_PINS/fallback_counters" | jq '[.[].formatted.value[]] | add')
-	load_flood --table "$scratch/table" --cookie --rate 5000 --seconds 300 >"$scratch/flood" 2>&1 &
+	load_flood --table "$scratch/table" --nsid --rate 5000 --seconds 300 >"$scratch/flood" 2>&1 &
 	flooder=$!
 	"$lab" client tests/e2e/connections.py www.example.com "${addresses[@]}" >"$scratch/connections" 2>&1 &
 	clients=$!
@@ -679,7 +679,7 @@ interrupted()
 	local flooder status=0 before
 
 	before=$(descriptors)
-	load_flood --table "$scratch/table" --cookie --rate 5000 --seconds 100 >"$scratch/flood" 2>&1 &
+	load_flood --table "$scratch/table" --nsid --rate 5000 --seconds 100 >"$scratch/flood" 2>&1 &
 	flooder=$!
 	bad_taker "a new process that dies behind its first word" hello "it is gone"
 	bad_taker "a new process that dies with the sockets in its hands" offered "it is gone"

@@ -3,7 +3,7 @@
 #
 # gdnsd as an oracle: it runs beside ecsdns in the lab with the same random topologies of every shape
 # (tests/e2e/oracle/shapes.py), and both are asked for 200 clients of each, of both families, with source lengths from 0 to full,
-# over IPv4 and IPv6, through the driver and (with a cookie) the fallback. Answer and scope must be equal but for the
+# over IPv4 and IPv6, through the driver and (with NSID) the fallback. Answer and scope must be equal but for the
 # differences that are listed (tests/e2e/oracle/compare.py). Then the acceptance table and the golden scopes.
 #
 # ECSDNS_SEED=N: the same topologies and clients again. ECSDNS_LONG=1: ten times as many.
@@ -130,10 +130,10 @@ judge_batches()
 	done < <(sed -n 's/^batch\t//p' "$1/results")
 }
 
-# How many queries the driver passed to another address, answered, and passed to the fallback for their cookie
+# How many queries the driver passed to another address, answered, and passed to the fallback for their NSID
 path_counters()
 {
-	echo "$(counter OTHER_ADDRESS) $(counter ANSWERED NODATA) $(counter COOKIE)"
+	echo "$(counter OTHER_ADDRESS) $(counter ANSWERED NODATA) $(counter NSID)"
 }
 
 # FOLDER, path_counters before and after
@@ -141,10 +141,10 @@ judge_figures()
 {
 	local folder=$1 with without compared others=0 name
 
-	with=$(figure "$folder" "asked with a cookie") without=$(figure "$folder" "asked without a cookie")
+	with=$(figure "$folder" "asked with NSID") without=$(figure "$folder" "asked without NSID")
 	check "seed $seed: the driver passed gdnsd's queries up" test $(($5 - $2)) -ge $((with + without))
 	check "seed $seed: the driver answered ours" test $(($6 - $3)) -ge "$without"
-	check "seed $seed: the fallback answered ours with a cookie" test $(($7 - $4)) -ge "$with"
+	check "seed $seed: the fallback answered ours with NSID" test $(($7 - $4)) -ge "$with"
 	compared=$(($(figure "$folder" "compared, equal") + $(figure "$folder" "compared, one")))
 	for name in "compared, apart" "not asked, inside a block of requirement 8" \
 		"not asked, inside a block that gdnsd keeps apart" "not asked, reaching over a block that gdnsd keeps apart"; do

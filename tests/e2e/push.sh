@@ -142,7 +142,7 @@ cpus_at_work()
 # What the fallback's workers have answered from the tables.
 fallback_answered()
 {
-	bpftool -j map dump pinned "$ECSDNS_PINS/fallback_counters" | jq '[.[].formatted.value.COOKIE] | add'
+	bpftool -j map dump pinned "$ECSDNS_PINS/fallback_counters" | jq '[.[].formatted.value.NSID] | add'
 }
 
 # -- at full speed -----------------------------------------------------------------------------------------------------
@@ -153,9 +153,9 @@ under_load()
 	flood "driver, over both families" --kind service --seconds $seconds --need-both
 	same "the driver answered on both CPUs" 2 "$(cpus_at_work)"
 	flood "driver and fallback beside each other" --seconds $seconds --need-both
-	flood "fallback, queries with a cookie" --cookie --seconds $seconds --need-both
-	flood "fallback, names between zone and service" --cookie --kind zone --seconds $seconds --need-both
-	check "the fallback answered those with a cookie" test "$(fallback_answered)" -gt 1000
+	flood "fallback, queries with NSID" --nsid --seconds $seconds --need-both
+	flood "fallback, names between zone and service" --nsid --kind zone --seconds $seconds --need-both
+	check "the fallback answered those with NSID" test "$(fallback_answered)" -gt 1000
 	"$lab" server ecsdns-loader detach ecs0 >/dev/null 2>&1
 	flood "fallback, driver detached" --seconds $seconds --need-both
 	stop_pushing "at full speed"
@@ -182,7 +182,7 @@ frozen_worker()
 	local round worker where stopped=0 output flooder status=0 before other
 
 	push b >/dev/null 2>&1
-	load_flood --table "$scratch/table" --cookie --kind service --seconds 600 --timeout 20000 >"$scratch/frozen" 2>&1 &
+	load_flood --table "$scratch/table" --nsid --kind service --seconds 600 --timeout 20000 >"$scratch/frozen" 2>&1 &
 	flooder=$!
 	sleep 0.5
 	for round in $(seq $freezes); do

@@ -70,15 +70,10 @@ static void ask_subnet(struct ask *ask, uint64_t *seed)
 	ask->length += octets;
 }
 
-static void ask_cookie(struct ask *ask, uint64_t *seed)
+static void ask_nsid(struct ask *ask)
 {
-	uint64_t cookie = ask_random(seed);
-
-	ask_u16(ask, OPTION_COOKIE);
-	ask_u16(ask, sizeof(cookie));
-	ask->cookie = ask->length;
-	memcpy(ask->octets + ask->length, &cookie, sizeof(cookie));
-	ask->length += sizeof(cookie);
+	ask_u16(ask, OPTION_NSID);
+	ask_u16(ask, 0);
 }
 
 static void ask_unknown(struct ask *ask)
@@ -101,14 +96,14 @@ static void ask_opt(struct ask *ask, unsigned int flags, uint64_t *seed)
 	ask_u16(ask, dice & 2 ? OPT_DO : 0);
 	ask_u16(ask, 0);
 	begin = ask->length;
-	if (flags & ASK_COOKIE && dice & 4)
-		ask_cookie(ask, seed);
+	if (flags & ASK_NSID && dice & 4)
+		ask_nsid(ask);
 	if (!(dice >> 8 & 15))
 		ask_unknown(ask);
 	if (ask->row->family)
 		ask_subnet(ask, seed);
-	if (flags & ASK_COOKIE && !(dice & 4))
-		ask_cookie(ask, seed);
+	if (flags & ASK_NSID && !(dice & 4))
+		ask_nsid(ask);
 	length = ask->length - begin;
 	ask->octets[begin - 2] = length >> 8;
 	ask->octets[begin - 1] = length & 0xff;
@@ -117,10 +112,10 @@ static void ask_opt(struct ask *ask, unsigned int flags, uint64_t *seed)
 void ask_make(struct ask *ask, const struct expect_row *row, uint16_t id, unsigned int flags, uint64_t *seed)
 {
 	uint64_t dice = ask_random(seed);
-	int has_edns = row->family || flags & ASK_COOKIE || dice & 4;
+	int has_edns = row->family || flags & ASK_NSID || dice & 4;
 
 	ask->row = row;
-	ask->length = ask->subnet = ask->cookie = 0;
+	ask->length = ask->subnet = 0;
 	ask->subnet_length = 0;
 	ask->has_edns = 0;
 	ask_u16(ask, id);

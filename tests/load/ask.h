@@ -7,7 +7,7 @@
 
 #define ASK_OCTETS_MAX 384
 
-#define ASK_COOKIE 0x1		/* put a client cookie into every query (RFC 7873) */
+#define ASK_NSID 0x1		/* ask who answers (RFC 5001): the driver passes it up, and who is not told a name says none */
 
 struct ask {
 	const struct expect_row *row;
@@ -16,7 +16,6 @@ struct ask {
 	uint16_t question_end;	/* offset */
 	uint16_t subnet;	/* offset of the client subnet option's data; 0: none sent */
 	uint16_t subnet_length;
-	uint16_t cookie;	/* offset of the client cookie's eight octets; 0: none sent */
 	uint8_t has_edns;
 };
 

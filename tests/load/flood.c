@@ -500,7 +500,7 @@ static void usage(FILE *to)
 		"  --timeout MS        after which a query counts as lost (5000)\n"
 		"  --transport 4|6     the other is not used\n"
 		"  --kind service|zone ask only what services answer, or only what zone data does in a configuration\n"
-		"  --cookie            put a DNS cookie into every query\n"
+		"  --nsid              ask who answers (NSID) in every query: the fallback does\n"
 		"  --only a|b          every reply must be of this configuration\n"
 		"  --need-both         both configurations must be seen\n"
 		"  --server4 ADDRESS   (198.18.0.1)\n"
@@ -531,7 +531,7 @@ static int option_take(struct options *options, int key, const char *value)
 {
 	switch (key) {
 	case 't': options->table = value; return 0;
-	case 'c': options->ask_flags |= ASK_COOKIE; return 0;
+	case 'c': options->ask_flags |= ASK_NSID; return 0;
 	case 'b': options->need_both = 1; return 0;
 	case COUNT: return bounded(value, 1, 100000000, &options->count);
 	case SECONDS: options->seconds = atof(value); return options->seconds > 0 && options->seconds <= 3600 ? 0 : -1;
@@ -557,7 +557,7 @@ static int options_read(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"help", no_argument, NULL, 'h'}, {"table", required_argument, NULL, 't'},
-		{"cookie", no_argument, NULL, 'c'}, {"need-both", no_argument, NULL, 'b'},
+		{"nsid", no_argument, NULL, 'c'}, {"need-both", no_argument, NULL, 'b'},
 		{"count", required_argument, NULL, COUNT}, {"seconds", required_argument, NULL, SECONDS},
 		{"rate", required_argument, NULL, RATE}, {"threads", required_argument, NULL, THREADS},
 		{"sockets", required_argument, NULL, SOCKETS}, {"window", required_argument, NULL, WINDOW},

@@ -131,15 +131,12 @@ static int judge_rdata(struct judge *judge, uint16_t type, size_t end)
 	return 0;
 }
 
-/* RFC 7871 7.2.1: family, source and address unchanged. Anything else that is not a cookie we sent has no place. */
+/* RFC 7871 7.2.1: family, source and address unchanged. Anything else has no place. */
 static int judge_option(struct judge *judge, uint16_t code, size_t at, uint16_t length)
 {
 	const struct ask *ask = judge->ask;
 	const uint8_t *sent = ask->octets + ask->subnet, *got = judge->reply + at;
 
-	if (code == OPTION_COOKIE && ask->cookie && length >= 8 && length <= 40 &&
-	    !memcmp(got, ask->octets + ask->cookie, 8))
-		return 0;
 	if (code != OPTION_ECS)
 		return judge_say(judge, "option %u of %u octets", code, length);
 	if (!ask->subnet)

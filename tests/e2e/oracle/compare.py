@@ -43,9 +43,9 @@ PATIENCE = 1.0, 0.05  # seconds to wait for replies: at first, and at least for 
 APART_SHARE = 20  # one client in so many may be of a block that gdnsd cuts
 # Requirement 8, but for :: and ::1, which are among what gdnsd keeps apart.
 SPECIAL = [ipaddress.ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "fe80::/10")]
-COOKIE = struct.pack("!HH", dns.edns.COOKIE, 8) + b"\x0eoracle\x0e"
+NSID = struct.pack("!HH", dns.edns.NSID, 0)   # who asks for it is answered by the fallback
 
-Client = collections.namedtuple("Client", "name rrtype transport subnet cookie")  # subnet: (version, address, source)
+Client = collections.namedtuple("Client", "name rrtype transport subnet nsid")  # subnet: (version, address, source)
 Expected = collections.namedtuple("Expected", "kind forms scope gdnsd_scope")
 Reply = collections.namedtuple("Reply", "text form subnet aa data", defaults=[None] * 4)
 
@@ -162,8 +162,8 @@ def query(client):
         version, address, source = client.subnet
         octets = address.to_bytes(model.BITS[version] // 8, "big")[:(source + 7) // 8]
         options = struct.pack("!HHHBB", dns.edns.ECS, 4 + len(octets), 1 if version == 4 else 2, source, 0) + octets
-    if client.cookie:
-        options = COOKIE + options if client.cookie == "before" else options + COOKIE
+    if client.nsid:
+        options = NSID + options if client.nsid == "before" else options + NSID
     return (struct.pack("!HHHHH", 0, 1, 0, 0, 1) + model.wire_name(client.name) +
             struct.pack("!HH", model.TYPES[client.rrtype], 1) + struct.pack("!BHHIH", 0, 41, 1232, 0, len(options)) + options)
 
@@ -270,7 +270,7 @@ def explain(oracle, client, expected, ours, theirs):
         pool = configuration.pool_of(service, client.rrtype, region)
         data = ", ".join(member["address"] for member in configuration.pool_data(pool, client.rrtype))
     return [f"{client.name} {client.rrtype}, client subnet {subnet_text(client.subnet) if client.subnet else '-'}, from "
-            f"{model.RESOLVER[client.transport]}" + (f", with a cookie {client.cookie} it" if client.cookie else ""),
+            f"{model.RESOLVER[client.transport]}" + (f", with NSID {client.nsid} it" if client.nsid else ""),
             f"  ecsdns {ours.text}",
             f"  gdnsd  {theirs.text}",
             f"  model  region {region}: {data}; TTL {service.get('ttl', 30)}, scope {expected.scope}"
@@ -309,7 +309,7 @@ class Comparison:
             ours, theirs = (read(octets, client) for octets in pair)
             received.append(ours)
             self.figures[f"compared, {expected.kind}"] += 1
-            self.figures["asked with a cookie" if client.cookie else "asked without a cookie"] += 1
+            self.figures["asked with NSID" if client.nsid else "asked without NSID"] += 1
             if not (ours.form == theirs.form and is_right(ours, client, expected.forms, expected.scope)
                     and is_right(theirs, client, expected.forms, expected.gdnsd_scope)):
                 differences.append(explain(self.oracle, client, expected, ours, theirs))
@@ -323,8 +323,8 @@ class Comparison:
         """Every row over both families and on both paths; our answers also as they are written down."""
         with open(path, encoding="utf-8") as lines:
             rows = [line.rstrip("\n").split("\t") for line in lines if line[0] != "#"]
-        questions = [(row, Client(row[1], row[2], transport, parse_subnet(row[3]), cookie))
-                     for row in rows for transport in (4, 6) for cookie in (None, "behind")]
+        questions = [(row, Client(row[1], row[2], transport, parse_subnet(row[3]), nsid))
+                     for row in rows for transport in (4, 6) for nsid in (None, "behind")]
         received, differences = self.compare([(client, self.oracle.expect(client)) for _, client in questions])
         for (row, client), reply in zip(questions, received):
             scopes = reply.subnet.split("/", 1)[1] if reply.subnet else "-"

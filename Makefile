@@ -110,7 +110,7 @@ $(OBJ)/test_%: $(OBJ)/tests/unit/test_%.o $(OBJ)/libecsdns.a
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $< $(OBJ)/libecsdns.a -lcmocka $(LIBS)
 
 $(OBJ)/vectors-run: $(call objects,$(wildcard tests/vectors/*.c))
-$(OBJ)/replay: $(call objects,$(wildcard tests/replay/*.c) $(filter-out tests/vectors/run.c tests/vectors/driver.c tests/vectors/server.c,$(wildcard tests/vectors/*.c)))
+$(OBJ)/replay: $(call objects,$(wildcard tests/replay/*.c) $(filter-out $(patsubst %,tests/vectors/%.c,clock run driver server),$(wildcard tests/vectors/*.c)))
 $(OBJ)/flood: $(call objects,tests/load/flood.c tests/load/ask.c tests/load/expect.c tests/load/judge.c)
 $(OBJ)/freeze: $(call objects,tests/load/freeze.c)
 $(OBJ)/checks-run: $(call objects,tests/checks/run.c)

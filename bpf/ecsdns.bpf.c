@@ -16,6 +16,7 @@ struct scratch {
 	struct message message;
 	struct query query;
 	struct selection selection;
+	struct cookie cookie;	/* of the reply, if one came */
 };
 
 struct {
@@ -45,6 +46,23 @@ static __always_inline void take_source(struct query *query, const struct frame 
 		__builtin_memcpy(query->source_address, frame->source, 16);
 }
 
+/* What the reply's cookie says, while the query's stands in the message (maps/cookie.h). */
+static __always_inline int take_cookie(struct scratch *work)
+{
+	const struct cookies *ours = lookup_cookies();
+	__u32 now, changes;
+
+	if (!ours)
+		return REASON_COOKIE;
+	changes = *(const volatile __u32 *)&ours->changes;
+	if (!changes)
+		return REASON_COOKIE;
+	now = cookie_now(ours, bpf_ktime_get_tai_ns() / 1000000000);
+	cookie_judge(&work->message, &work->query, &ours->sets[changes % COOKIE_SETS], now, &work->cookie);
+	work->query.more_octets = OPTION_HEADER_OCTETS + COOKIE_OCTETS;
+	return REASON_GO;
+}
+
 /* The answer in place of the query, in the buffer and then in the frame. */
 static __always_inline int give_answer(struct xdp_md *ctx, const struct frame *frame, struct scratch *work,
 				       const struct settings *live, const struct lookup *lookup)
@@ -59,6 +77,8 @@ static __always_inline int give_answer(struct xdp_md *ctx, const struct frame *f
 	length = answer_write(&work->message, &work->query, &work->selection, answer, live);
 	if (length < HEADER_OCTETS || length > REPLY_OCTETS_MAX)
 		return REASON_NO_ANSWER;
+	if (work->query.more_octets)
+		length = cookie_put(&work->message, length, &work->cookie);
 	if (UNLIKELY(lookup->capturing))
 		is_copied = capture_query(ctx, &work->query, &work->selection);
 	reason = frame_reply(ctx, frame, &work->message, length, is_ipv4);
@@ -100,6 +120,11 @@ static __always_inline int answer_query(struct xdp_md *ctx, struct scratch *work
 	reason = select_answer(&work->message, &work->query, &work->selection, &lookup, lookup.slot);
 	if (reason)
 		return reason;
+	if (work->query.flags & QUERY_COOKIE) {
+		reason = take_cookie(work);
+		if (reason)
+			return reason;
+	}
 	return give_answer(ctx, &frame, work, live, &lookup);
 }
 

@@ -4,6 +4,7 @@
 #define ECSDNS_BPF_LOOKUP_H
 
 #include "maps/answer.h"
+#include "maps/cookie.h"
 #include "maps/tables.h"	/* after the stages: its variables have the names of their parameters */
 
 /* One query's view: a generation read once. */
@@ -74,6 +75,13 @@ static inline __u32 lookup_index(struct lookup *lookup, __u32 index)
 PIECE const struct answer *lookup_answer(__u32 number)
 {
 	return bpf_map_lookup_elem(&answers, &number);
+}
+
+PIECE const struct cookies *lookup_cookies(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cookies, &zero);
 }
 
 /* Is this one of the server's addresses? IPv4 comes mapped. */

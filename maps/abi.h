@@ -206,6 +206,30 @@ struct captured {
 	__u8 octets[CAPTURE_QUERY_OCTETS + CAPTURE_REPLY_OCTETS];
 };
 
+/*
+ * -- cookies: array of one, mmap-able; for the driver, the fallback and its owner alone: the secrets of DNS cookies
+ * (RFC 9018). The controller fills the set (changes + 1) % COOKIE_SETS, which nobody reads, and then counts `changes` up. A
+ * reader in user space reads `changes` again behind its judgement, and starts over if it moved. The offset is looked after
+ * every second; where nobody does, and the kernel learns of leap seconds, the cookies of both paths are that much off: other
+ * servers believe five minutes. --
+ */
+#define COOKIE_SETS 2
+struct cookie_key {
+	__u64 words[2];		/* the secret's 16 octets, as they lie in memory */
+};
+struct cookie_secrets {
+	__u32 count;
+	__u32 reserved;
+	struct cookie_key keys[COOKIE_SECRETS_MAX];	/* the first signs, all are believed */
+};
+struct cookies {
+	__u32 changes;		/* 0: there are no secrets yet */
+	__s32 tai_offset;	/* seconds that CLOCK_TAI, the driver's clock, is ahead of UTC */
+	__u32 stopped;		/* for tests: not 0: the clock stands still at so many seconds since 1970 */
+	__u32 reserved;
+	struct cookie_secrets sets[COOKIE_SETS];
+};
+
 /* The layouts are an ABI: a change of any is a new ECSDNS_ABI_VERSION. */
 _Static_assert(sizeof(struct control) == 16, "ABI");
 _Static_assert(sizeof(struct settings) == 32, "ABI");
@@ -221,6 +245,7 @@ _Static_assert(sizeof(struct topology6_entry) == 24, "ABI");
 _Static_assert(sizeof(struct answer) == 2080, "ABI");
 _Static_assert(sizeof(struct reasons) == (REASON_COUNT - 1) * sizeof(__u64), "ABI");
 _Static_assert(sizeof(struct health_state) == 40, "ABI");
+_Static_assert(sizeof(struct cookies) == 128, "ABI");
 _Static_assert(sizeof(struct service_name) == 256, "ABI");
 _Static_assert(sizeof(struct region_name) == 128, "ABI");
 _Static_assert(sizeof(struct capture) == 48, "ABI");

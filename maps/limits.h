@@ -37,6 +37,9 @@
 /* Slots of the sticky-hash table in an entry: one octet each, so a member's share is exact to 1/256. */
 #define ANSWER_HASH_SLOTS 256
 
+/* One that signs, one that signed until now, and one to come (RFC 9018 5). */
+#define COOKIE_SECRETS_MAX 3
+
 /* Generations are published alternately into two slots. */
 #define GENERATION_SLOTS 2
 

@@ -3,8 +3,8 @@
  * First stage: the octets of a message -> struct query, or the reason why not.
  *
  * query_parse() takes the one shape that hot queries have: a header, one question, at most one OPT record. Faults are
- * judged in the order DESIGN.md fixes, so that driver and fallback name the same one. COOKIE and NSID come last:
- * the query is complete then, and who can answer it goes on.
+ * judged in the order DESIGN.md fixes, so that driver and fallback name the same one. NSID comes last: the query is
+ * complete then, and who can answer it goes on.
  */
 #ifndef ECSDNS_QUERY_H
 #define ECSDNS_QUERY_H
@@ -224,8 +224,6 @@ PIECE int query_judge(const struct query *query)
 	if (query->type == TYPE_OPT ||
 	    (query->type >= TYPE_META_FIRST && query->type <= TYPE_META_LAST && query->type != TYPE_ANY))
 		return REASON_META_TYPE;
-	if (query->flags & QUERY_COOKIE)
-		return REASON_COOKIE;
 	if (query->flags & QUERY_NSID)
 		return REASON_NSID;
 	return REASON_GO;

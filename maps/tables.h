@@ -159,4 +159,12 @@ struct {
 	__type(value, struct health_state);
 } health SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct cookies);
+} cookies SEC(".maps");
+
 #endif

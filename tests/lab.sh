@@ -13,8 +13,7 @@
 #   sudo tests/lab.sh down               remove every trace
 #
 # LAB=name gives a lab of its own beside the others. BUILD=dir takes the programs from there (default build/).
-# LOADER_OPTIONS are given to `ecsdns-loader attach`, CONTROLLER_OPTIONS to the controller, FALLBACK_OPTIONS to the fallback;
-# FALLBACK_COMMAND stands in front of it and has to become it by exec.
+# LOADER_OPTIONS are given to `ecsdns-loader attach`, CONTROLLER_OPTIONS and FALLBACK_OPTIONS to those two.
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -151,7 +150,7 @@ start_controller()
 start_fallback()
 {
 	# shellcheck disable=SC2086
-	start_one fallback ${FALLBACK_COMMAND:-} ecsdns-fallback --pins "$ECSDNS_PINS" --state "$ECSDNS_STATE" --workers 2 \
+	start_one fallback ecsdns-fallback --pins "$ECSDNS_PINS" --state "$ECSDNS_STATE" --workers 2 \
 		${FALLBACK_OPTIONS:-}
 }
 

@@ -37,6 +37,7 @@ struct fixture {
 	struct reasons counters[FALLBACK_WORKERS_MAX];
 	struct image images[GENERATION_SLOTS];
 	struct generations generations;
+	struct cookies cookies;
 	struct policy policy;
 	struct serve serve;
 	struct message message;
@@ -57,7 +58,6 @@ static void __attribute__((noreturn)) fixture_fail(const char *what, const struc
 static void fixture_start(void)
 {
 	struct tables *tables = &fixture.tables;
-	struct faults faults;
 
 	memset(tables->fd, -1, sizeof(tables->fd));
 	for (int table = 0; table < TABLE_COUNT; table++) {
@@ -71,6 +71,7 @@ static void fixture_start(void)
 	tables->indices = (uint32_t *)fixture.indices;
 	tables->answers = fixture.answers;
 	tables->fallback_counters = fixture.counters;
+	tables->cookies = &fixture.cookies;
 	snprintf(fixture.state, sizeof(fixture.state), "/tmp/serve_fixture.XXXXXX");
 	if (!mkdtemp(fixture.state))
 		fixture_fail("no directory below /tmp", NULL);
@@ -81,9 +82,8 @@ static void fixture_start(void)
 	fixture.serve.generations = &fixture.generations;
 	fixture.serve.policy = &fixture.policy;
 	fixture.policy.tcp_idle_ms = 10000;
-	faults_init(&faults);
-	if (cookies_load(&fixture.policy.cookies, NULL, &faults))
-		fixture_fail("cookies", &faults);
+	fixture.cookies.changes = 1;
+	fixture.cookies.sets[1] = (struct cookie_secrets){ .count = 1, .keys = {{{ 0x0123456789abcdef, 0xfedcba9876543210 }}} };
 }
 
 static void fixture_path(char path[PATH_MAX], uint32_t generation)
@@ -175,7 +175,6 @@ static void fixture_stop(void)
 	char path[PATH_MAX];
 
 	generations_free(&fixture.generations);
-	cookies_free(&fixture.policy.cookies);
 	for (uint32_t slot = 0; slot < GENERATION_SLOTS; slot++)
 		image_free(&fixture.images[slot]);
 	for (uint32_t generation = 1; generation <= fixture.control.generation + 1; generation++) {

@@ -76,6 +76,7 @@ everything()
 	check "most queries are well-formed and a service's" test "$service" -gt $((count / 2))
 	check "the driver answered at least 95 % of these: $answered of $service" \
 		test $((answered * 100)) -ge $((service * 95))
+	check "one in five of these with a cookie" test $(($(replay_figure with_cookie "$1") * 5)) -ge "$answered"
 	note "! agreement: the driver answered $answered of $service well-formed service queries"
 	note "$(grep '^left to' <<<"$1")"
 }

@@ -72,7 +72,9 @@ clients()
 	for at in 198.18.0.1 fd00:ec5::1 198.18.0.53 fd00:ec5::53; do
 		counted "kdig @$at" ANSWERED $lab client kdig @$at www.example.com AAAA +subnet=$subnet +noall +answer
 		contains "kdig @$at: the site of that subnet" "$output" $osaka
-		counted "dig @$at, with a cookie" COOKIE $lab client dig @$at www.example.com AAAA +subnet=$subnet
+		counted "dig @$at, with a cookie" ANSWERED $lab client dig @$at www.example.com AAAA +subnet=$subnet
+		contains "dig @$at: a cookie in return" "$output" "(good)"
+		counted "dig @$at, with NSID" NSID $lab client dig @$at +nsid www.example.com AAAA +subnet=$subnet
 		contains "dig @$at: the fallback's answer" "$output" $osaka
 		contains "dig @$at: the fallback's scope" "$output" "240b:10:200::/40/41"
 		counted "dig @$at without a cookie" ANSWERED $lab client dig @$at +nocookie www.example.com AAAA +subnet=$subnet

@@ -56,7 +56,7 @@ probes()
 	probe 8.2.7 "a truncated reply" TRUNCATED "$edns +dnssec +ignore = +bufsize=512" NOERROR aa opt v0 DO -rd -ad tc-over-udp
 	probe 8.2.8 "DO=1" ANSWERED "$edns +edns=0 +dnssec soa ~" NOERROR soa aa opt v0 DO -rd -ad
 	probe 8.2.9 "version 1 and DO=1" VERSION "$edns +edns=1 +noednsneg +dnssec soa ~" BADVERS empty -aa opt v0 DO -rd -ad
-	probe 8.2.10 "many options" COOKIE "+noad +norec +edns=0 +cookie +nsid +expire +subnet=0.0.0.0/0 soa ~" \
+	probe 8.2.10 "many options" NSID "+noad +norec +edns=0 +cookie +nsid +expire +subnet=0.0.0.0/0 soa ~" \
 		NOERROR soa aa opt v0 -rd -ad
 }
 

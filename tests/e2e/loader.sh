@@ -21,7 +21,7 @@ lab_pins=/run/ecsdns-lab/$LAB/bpf/ecsdns/v1
 bench=ecsdns-loader-bench
 scratch=
 readonly instructions_max=100000
-readonly tables=20
+readonly tables=21
 
 main()
 {
@@ -165,6 +165,7 @@ test_dumps()
 	dumps health '"written_date": 1'
 	dumps capture '"draw":'
 	dumps capture_counts '"copied":'
+	dumps cookies '"tai_offset":'
 	check "every pin that stands is one that we know" \
 		[ "$(on_server ls "$lab_pins" | grep -cv -e '^program$' -e '^link_ecs0$')" -eq $tables ]
 }
@@ -180,14 +181,14 @@ dumps()
 	fi
 }
 
-# PIN_MODE: members of the pins' group may read, others nothing; nobody but the owner may write.
+# PIN_MODE: members of the pins' group may read, others nothing; nobody but the owner may write. Secrets are the owner's.
 test_rights()
 {
 	local nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps +bpf --ambient-caps +bpf)
 
-	same "tables are pinned with mode 0640" "$tables 640" \
+	same "tables are pinned with mode 0640, that of secrets with 0600" "1 600 $((tables - 1)) 640" \
 		"$(on_server find "$lab_pins" -type f ! -name program ! -name 'link_*' -printf '%m\n' | sort | uniq -c |
-			awk '{ print $1, $2 }')"
+			awk '{ print $1, $2 }' | xargs)"
 	refuse "someone else does not read a table" "Permission denied" \
 		on_server "${nobody[@]}" "$tools/pin" map "$lab_pins/counters"
 	on_server chgrp 65534 "$lab_pins/counters"

@@ -318,7 +318,7 @@ ask_steadily()
 {
 	touch "$scratch/asking"
 	rm -f "$scratch/asking.begun"
-	"$lab" client tests/e2e/steady.py 198.18.0.1 www.example.com 240b:10:200::/40 "$scratch/asking" AAAA cookie >"$scratch/asked" &
+	"$lab" client tests/e2e/steady.py 198.18.0.1 www.example.com 240b:10:200::/40 "$scratch/asking" AAAA nsid >"$scratch/asked" &
 	asking=$!
 	await 50 test -e "$scratch/asking.begun"
 }
@@ -358,21 +358,23 @@ restarts()
 	check "the socket survives both" container_run test -S /run/ecsdns/control.sock -a -S /run/ecsdns/fallback.sock
 }
 
-# Options of /etc/default, and a file of the fallback's that is read again.
+# Options of /etc/default, and a file of the controller's that is read again.
 reloads()
 {
 	local pid
 
-	container_run bash -c 'umask 077; echo 000102030405060708090a0b0c0d0e0f >/etc/cookies; chown ecsdns-fallback /etc/cookies
-		echo "FALLBACK_OPTIONS=--workers 1 --cookie-secrets /etc/cookies" >>/etc/default/ecsdns
-		systemctl restart ecsdns-fallback'
+	container_run bash -c 'umask 077; echo 000102030405060708090a0b0c0d0e0f >/etc/cookies; chown ecsdns /etc/cookies
+		printf "%s\n" FALLBACK_OPTIONS="--workers 1" CONTROLLER_OPTIONS="--cookie-secrets /etc/cookies" >>/etc/default/ecsdns
+		systemctl restart ecsdns-controller ecsdns-fallback'
 	contains "options are those of /etc/default/ecsdns" "$(property fallback StatusText)" "by 1 workers"
-	pid=$(property fallback MainPID)
+	pid=$(property controller MainPID)
 	container_run bash -c 'echo nonsense >/etc/cookies'
-	check "the fallback reloads" container_run systemctl reload ecsdns-fallback
-	check "which reads the secrets again" await 50 said ecsdns-fallback '/etc/cookies'
-	same "in the same process" "$pid" "$(property fallback MainPID)"
-	container_run bash -c 'rm /etc/cookies && sed -i /^FALLBACK/d /etc/default/ecsdns && systemctl restart ecsdns-fallback'
+	check "the fallback reloads, though there is nothing to read" container_run systemctl reload ecsdns-fallback
+	check "the controller reloads" container_run systemctl reload ecsdns-controller
+	check "which reads the secrets again" await 50 said ecsdns-controller '/etc/cookies'
+	same "in the same process" "$pid" "$(property controller MainPID)"
+	container_run bash -c 'rm /etc/cookies && sed -i "/^FALLBACK/d; /^CONTROLLER/d" /etc/default/ecsdns &&
+		systemctl restart ecsdns-controller ecsdns-fallback'
 }
 
 # SUFFIX [COMMAND]: the same package under a higher version, $version, and changed in its tree by COMMAND

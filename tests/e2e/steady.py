@@ -3,9 +3,9 @@
 """Asks the driver (UDP) and the fallback (TCP) without a pause while a file exists, and prints every different answer.
 FILE.begun is there after the first ones.
 
-usage: steady.py SERVER NAME SUBNET FILE [TYPE [cookie]]     records of NAME for SUBNET, such as 10.0.0.0/24; TYPE is A
+usage: steady.py SERVER NAME SUBNET FILE [TYPE [nsid]]     records of NAME for SUBNET, such as 10.0.0.0/24; TYPE is A
 
-With "cookie", the fallback is asked over UDP, too, by queries with a cookie, which the driver passes up.
+With "nsid", the fallback is asked over UDP, too, by queries with NSID, which the driver passes up.
 """
 import collections
 import os
@@ -18,10 +18,10 @@ import dns.query
 server, name, subnet, path = sys.argv[1:5]
 kind = sys.argv[5] if len(sys.argv) > 5 else "A"
 subnets = [dns.edns.ECSOption.from_text(subnet)]
-cookie = [dns.edns.GenericOption(dns.edns.COOKIE, b"steadily")]
+nsid = [dns.edns.GenericOption(dns.edns.NSID, b"")]
 WAYS = [("driver", dns.query.udp, []), ("fallback", dns.query.tcp, [])]
-if sys.argv[6:] == ["cookie"]:
-    WAYS.append(("fallback-udp", dns.query.udp, cookie))
+if sys.argv[6:] == ["nsid"]:
+    WAYS.append(("fallback-udp", dns.query.udp, nsid))
 seen = collections.Counter()
 while os.path.exists(path):
     for transport, ask, options in WAYS:

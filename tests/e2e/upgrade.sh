@@ -94,7 +94,7 @@ load_starts()
 {
 	load_flood --table "$scratch/table" --rate 3000 --seconds 900 >"$scratch/driver" 2>&1 &
 	driver_load=$!
-	load_flood --table "$scratch/table" --cookie --kind service --rate 1500 --seconds 900 >"$scratch/fallback" 2>&1 &
+	load_flood --table "$scratch/table" --nsid --kind service --rate 1500 --seconds 900 >"$scratch/fallback" 2>&1 &
 	fallback_load=$!
 	"$lab" client tests/e2e/connections.py www.example.com 198.18.0.1 fd00:ec5::1 >"$scratch/connections" 2>&1 &
 	tcp_load=$!

@@ -171,10 +171,23 @@ test_fallback()
 	echo $pid >"$run/fallback.pid"
 	same "its rights and its filter" "65534 0000000000000400 2" \
 		"$(awk '/^Uid|^CapEff|^Seccomp:/ { printf "%s%s", sep, $2; sep = " " }' /proc/$pid/status)"
-	contains "it answers" "$(on_client kdig @fd00:ec5::1 +cookie=0123456789abcdef +retry=0 +timeout=3 www.example.com AAAA \
+	contains "it answers" "$(on_client kdig @fd00:ec5::1 +nsid +retry=0 +timeout=3 www.example.com AAAA \
 		+subnet=240b:10:300::/40)" 2001:db8:10::5
 	contains "over TCP, too" "$(on_client kdig @198.18.0.1 +tcp +retry=0 +timeout=3 www.example.com AAAA \
 		+subnet=240b:10:300::/40)" 2001:db8:10::5
+}
+
+# The second digits of a server cookie are the time, by the driver's own clock.
+cookies()
+{
+	local at cookie
+
+	for at in 198.18.0.1 fd00:ec5::1; do
+		cookie=$(on_client kdig "@$at" +cookie=0123456789abcdef +retry=0 +timeout=3 www.example.com AAAA |
+			sed -n 's/.*COOKIE: //p' | tr A-F a-f | tr -d ' ')
+		contains "a cookie from the driver, $at" "$cookie" 0123456789abcdef01000000
+		check "of now" test $(($(date +%s) - 0x0${cookie:24:8})) -le 5 -a $(($(date +%s) - 0x0${cookie:24:8})) -ge 0
+	done
 }
 
 # The daemons are stopped from here on: what the driver does not answer stays without an answer.
@@ -183,6 +196,7 @@ test_upgrade()
 	local before stream count=0
 
 	answers "without the daemons"
+	cookies
 	before=$(status program)
 	# Not through a function, whose shell would take the signal.
 	ip netns exec ecsdns-$LAB-client "$tools/stream" fd00:ec5::1 www.example.com 400 60 >/tmp/stream &
@@ -263,7 +277,7 @@ test_chained()
 	same "which sees no query" 0 "$(seen)"
 	check "what we pass goes on" on_client ping -c 1 -W 5 198.18.0.1
 	# The daemons are stopped: a query that we pass is seen by the neighbour, and answered by nobody.
-	on_client kdig @198.18.0.1 +cookie=0123456789abcdef +retry=0 +timeout=1 www.example.com AAAA >/dev/null 2>&1 || true
+	on_client kdig @198.18.0.1 +nsid +retry=0 +timeout=1 www.example.com AAAA >/dev/null 2>&1 || true
 	check "through the second program" [ "$(seen)" -ge 1 ]
 	check "the second one detaches again" chain detach ecs0 chained
 	answers "alone again"

@@ -16,7 +16,11 @@ replay_begin()
 {
 	local network
 
-	load_begin "$1"
+	# COOKIE_SECRET(1) and (2) of query.h
+	printf '%s\n' 11111111111111111111111111111111 22222222222222222222222222222222 >"$scratch/cookie.secrets"
+	chmod 600 "$scratch/cookie.secrets"
+	CONTROLLER_OPTIONS="--cookie-secrets $scratch/cookie.secrets" load_begin "$1"
+	"$build/vectors-run" clock --pins "$ECSDNS_PINS" "$(sed -n 's/^#define COOKIE_CLOCK //p' tests/replay/query.h)" || exit 1
 	for network in 198.18.0.128/25 198.18.7.0/24 198.18.8.0/24; do
 		"$lab" server ip route add $network via 198.18.0.2
 	done

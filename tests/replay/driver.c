@@ -36,6 +36,7 @@ struct run {
 	uint64_t begun[REASON_COUNT], counts[REASON_COUNT];	/* before the first, and as last read */
 	uint64_t forms[3], answered[3];			/* by enum form */
 	uint64_t services_passed[REASON_COUNT];		/* well-formed service queries that the driver left to the fallback */
+	uint64_t with_cookie;				/* of the service queries that were answered */
 	uint64_t wrong;
 };
 
@@ -125,6 +126,7 @@ static int answered(struct run *run, uint64_t number, const struct asked *asked,
 	size_t at;
 
 	run->answered[asked->form]++;
+	run->with_cookie += asked->form == FORM_SERVICE && asked->cookie_at;
 	fault = frame_check(out, ends, &at);
 	if (!fault)
 		return answer_store(run->answers, out->octets + at, out->length - at) ? -EIO : 0;
@@ -171,7 +173,7 @@ static void run_report(struct run *run)
 			       run->services_passed[reason]);
 	}
 	coverage_print(run->coverage);
-	printf("asked %lu service %lu answered %lu other %lu damaged %lu damaged_answered %lu wrong %lu\n",
-	       run->options->count, run->forms[FORM_SERVICE], run->answered[FORM_SERVICE], run->forms[FORM_OTHER],
+	printf("asked %lu service %lu answered %lu with_cookie %lu other %lu damaged %lu damaged_answered %lu wrong %lu\n",
+	       run->options->count, run->forms[FORM_SERVICE], run->answered[FORM_SERVICE], run->with_cookie, run->forms[FORM_OTHER],
 	       run->forms[FORM_DAMAGED], run->answered[FORM_DAMAGED], run->wrong);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <libknot/cookies.h>
 #include <libknot/libknot.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "maps/wire.h"
+#include "maps/cookie.h"
 #include "tests/replay/judge.h"
 
 #define FLAGS_COPIED 0x0110	/* RD and CD (ECS.md requirement 15) */
@@ -191,6 +193,31 @@ static int info_owed(const struct judge *judge)
 	}
 }
 
+/* Of the client's part that was sent, and one that the first secret signed for this client within the last half hour. */
+static int judge_cookie(struct judge *judge, const uint8_t *data, size_t octets)
+{
+	const struct asked *asked = judge->asked;
+	const struct cookie_key secret = COOKIE_SECRET(1);
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	knot_edns_cookie_params_t params = {
+		.version = KNOT_EDNS_COOKIE_VERSION, .timestamp = COOKIE_CLOCK,
+		.lifetime_before = COOKIE_FRESH, .lifetime_after = COOKIE_BELIEVED_AFTER,
+		.client_addr = asked->ends.version == 4 ? (struct sockaddr_storage *)&in : (struct sockaddr_storage *)&in6,
+	};
+	knot_edns_cookie_t of_client, of_server;
+
+	if (!asked->cookie_at || octets != COOKIE_OCTETS || memcmp(data, asked->octets + asked->cookie_at, COOKIE_CLIENT_OCTETS))
+		return wrong(judge, "another cookie");
+	memcpy(&in.sin_addr, asked->ends.client, 4);
+	memcpy(&in6.sin6_addr, asked->ends.client, 16);
+	memcpy(params.secret, &secret, sizeof(params.secret));
+	if (knot_edns_cookie_parse(&of_client, &of_server, data, octets) ||
+	    knot_edns_cookie_server_check(&of_server, &of_client, &params))
+		return wrong(judge, "a cookie that is not fresh, of the first secret and for this client");
+	return 0;
+}
+
 static int judge_option(struct judge *judge, uint16_t code, const uint8_t *data, size_t octets)
 {
 	const struct asked *asked = judge->asked;
@@ -199,9 +226,7 @@ static int judge_option(struct judge *judge, uint16_t code, const uint8_t *data,
 	case KNOT_EDNS_OPTION_CLIENT_SUBNET:
 		return judge_ecs(judge, data, octets);
 	case KNOT_EDNS_OPTION_COOKIE:	/* RFC 7873 4 */
-		if (asked->cookie_at && octets >= 16 && octets <= 40 && !memcmp(data, asked->octets + asked->cookie_at, 8))
-			return 0;
-		return wrong(judge, "another cookie");
+		return judge_cookie(judge, data, octets);
 	case KNOT_EDNS_OPTION_TCP_KEEPALIVE:
 		if (asked->keepalive && asked->tcp && octets == 2)
 			return 0;

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "maps/siphash.h"
+#include "maps/cookie.h"
 #include "tests/replay/dice.h"
 #include "tests/replay/query.h"
 
@@ -344,19 +344,52 @@ static unsigned int arrange(unsigned int number, enum kind row[KINDS])
 	return length;
 }
 
-/* What the driver leaves to the fallback: cookies, NSID, too many options, too many octets. */
+/*
+ * RFC 9018 4, as the server makes them of the secrets that the test gave it: the first, the second, or one that is not its;
+ * of any age around those that count.
+ */
+static void put_server_cookie(struct asked *asked, uint64_t *random)
+{
+	static const int32_t ages[] = { -301, -300, -1, 0, 1, 1799, 1800, 1801, 3599, 3600, 3601, 100000 };
+	struct query query = { .source_family = asked->ends.version == 4 ? ECS_FAMILY_IPV4 : ECS_FAMILY_IPV6 };
+	int32_t age = one_in(random, 2) ? ages[below(random, sizeof(ages) / sizeof(ages[0]))] : (int32_t)below(random, 4200) - 400;
+	struct cookie_key secret = COOKIE_SECRET(1 + below(random, 3));
+	struct cookie cookie;
+
+	memcpy(query.source_address, asked->ends.client, query.source_family == ECS_FAMILY_IPV4 ? 4 : 16);
+	memcpy(&cookie.client, asked->octets + asked->cookie_at, sizeof(cookie.client));
+	cookie.head = COOKIE_VERSION | (uint64_t)cookie_swap32(COOKIE_CLOCK - age) << 32;
+	if (one_in(random, 8))
+		cookie.head ^= 0x100 << below(random, 24);	/* reserved octets count as they come */
+	cookie.hash = cookie_hash(&secret, &query, cookie.client, cookie.head);
+	memcpy(asked->octets + asked->cookie_at, &cookie, sizeof(cookie));
+	if (one_in(random, 8))
+		asked->octets[asked->cookie_at + below(random, COOKIE_OCTETS)] ^= 1 << below(random, 8);
+}
+
+/* A client's part alone, one that looks as we make them, or any octets behind the client's. */
+static void put_cookie(struct asked *asked, uint64_t *random)
+{
+	static const unsigned int lengths[] = { COOKIE_CLIENT_OCTETS, COOKIE_OCTETS, COOKIE_OCTETS, 16 };
+	unsigned int kind = below(random, 4), i;
+
+	put_u16(asked, OPTION_COOKIE);
+	asked->cookie_octets = lengths[kind] + (kind == 3 ? below(random, 25) : 0);
+	put_u16(asked, asked->cookie_octets);
+	asked->cookie_at = asked->length;
+	for (i = 0; i < asked->cookie_octets; i++)
+		put_u8(asked, ask_random(random) >> 32);
+	if (asked->cookie_octets == COOKIE_OCTETS && !one_in(random, 8))
+		put_server_cookie(asked, random);
+}
+
+/* A cookie, and what the driver leaves to the fallback: NSID, too many options, too many octets. */
 static void put_rare(struct asked *asked, uint64_t *random)
 {
-	unsigned int i, more;
+	unsigned int more;
 
-	if (one_in(random, 80)) {
-		put_u16(asked, OPTION_COOKIE);
-		asked->cookie_octets = one_in(random, 2) ? COOKIE_CLIENT_OCTETS : 16 + below(random, 25);
-		put_u16(asked, asked->cookie_octets);
-		asked->cookie_at = asked->length;
-		for (i = 0; i < asked->cookie_octets; i++)
-			put_u8(asked, ask_random(random) >> 32);
-	}
+	if (one_in(random, 3))
+		put_cookie(asked, random);
 	if (one_in(random, 150))
 		put_octets(asked, OPTION_NSID, 0, 0, random);
 	if (one_in(random, 400))

@@ -13,6 +13,10 @@
 /* A message that an Ethernet frame holds beside IPv6 and UDP. */
 #define QUERY_ROOM 1452
 
+/* The clock and the secrets of cookies: tests that ask for what they decide give them to the server, the first two. */
+#define COOKIE_CLOCK 1767225600
+#define COOKIE_SECRET(number) {{ 0x1111111111111111ULL * (number), 0x1111111111111111ULL * (number) }}
+
 enum form {
 	FORM_SERVICE,		/* well-formed, about what a service itself has or has not: the driver's to answer */
 	FORM_OTHER,		/* well-formed, about anything else */

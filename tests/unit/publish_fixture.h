@@ -44,7 +44,8 @@ static struct shape shape_of(enum table table)
 	case TABLE_service_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
 	case TABLE_region_hits: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 4096};
 	case TABLE_fallback_counters: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, FALLBACK_WORKERS_MAX};
-	case TABLE_health: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1};
+	case TABLE_health:
+	case TABLE_cookies: return (struct shape){BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, 1};
 	case TABLE_capture: return (struct shape){BPF_MAP_TYPE_ARRAY, 0, 1};
 	case TABLE_capture_counts: return (struct shape){BPF_MAP_TYPE_PERCPU_ARRAY, 0, 1};
 	case TABLE_captured: return (struct shape){BPF_MAP_TYPE_RINGBUF, 0, CAPTURED_OCTETS};

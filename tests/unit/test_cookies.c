@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-/* DNS cookies: the examples of RFC 9018 appendix A, their age, and files of secrets. */
+/* DNS cookies: the examples of RFC 9018 appendix A, their age, libknot's opinion, and files of secrets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <libknot/cookies.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "maps/wire.h"
-#include "user/fallback/cookies.h"
+#include "maps/cookie.h"
+#include "user/controller/cookies.h"
 
 #define SECRET_A "e5e973e5a6b2a43f48e7dc849e37bfcf"
 #define SECRET_UPPER "E5E973E5A6B2A43F48E7DC849E37BFCF"
@@ -50,26 +51,44 @@ static void load_good(struct cookies *cookies, const char *content)
 	faults_free(&faults);
 }
 
-static struct client client_of(const char *text)
-{
-	struct client client = {.family = strchr(text, ':') ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4};
+/* Where the option's data stand in a message. */
+#define OPTION_AT 61
 
-	assert_int_equal(inet_pton(client.family == ECS_FAMILY_IPV6 ? AF_INET6 : AF_INET, text, client.address), 1);
-	return client;
+static struct query query_of(const char *from, size_t octets)
+{
+	struct query query = {
+		.flags = QUERY_COOKIE, .cookie_at = OPTION_AT, .cookie_octets = octets,
+		.source_family = strchr(from, ':') ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4,
+	};
+
+	assert_int_equal(inet_pton(query.source_family == ECS_FAMILY_IPV6 ? AF_INET6 : AF_INET, from, query.source_address), 1);
+	return query;
+}
+
+static enum cookie_verdict judge(const struct cookies *cookies, const struct query *query, const uint8_t *option,
+				 uint32_t now, struct cookie *reply)
+{
+	static struct message message;
+
+	memset(message.octets, 0xee, sizeof(message.octets));
+	memcpy(message.octets + OPTION_AT, option, query->cookie_octets);
+	return cookie_judge(&message, query, &cookies->sets[cookies->changes % COOKIE_SETS], now, reply);
 }
 
 /* The cookie asked with, in hexadecimal, against the verdict and the cookie of the reply. */
 static void judged(const struct cookies *cookies, const char *from, uint32_t now, const char *asked,
 		   enum cookie_verdict verdict, const char *expected)
 {
-	uint8_t option[40], reply[COOKIE_OCTETS];
 	char text[2 * COOKIE_OCTETS + 1];
-	struct client client = client_of(from);
+	struct cookie reply;
+	struct query query;
+	uint8_t option[40];
 	size_t octets;
 
 	assert_int_equal(sodium_hex2bin(option, sizeof(option), asked, strlen(asked), NULL, &octets, NULL), 0);
-	assert_int_equal(cookies_judge(cookies, &client, option, octets, now, reply), verdict);
-	sodium_bin2hex(text, sizeof(text), reply, sizeof(reply));
+	query = query_of(from, octets);
+	assert_int_equal(judge(cookies, &query, option, now, &reply), verdict);
+	sodium_bin2hex(text, sizeof(text), (uint8_t *)&reply, sizeof(reply));
 	assert_string_equal(text, expected);
 }
 
@@ -87,7 +106,6 @@ static void examples(void **state)
 	/* within its hour it is believed, reserved bits and all */
 	judged(&cookies, "203.0.113.203", 0x5cf78f71 + 60, "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5", COOKIE_VALID,
 	       "fc93fc62807ddb8601abcdef5cf78f71a314227b6679ebf5");
-	cookies_free(&cookies);
 }
 
 /* Appendix A.4: signed with the old secret, replaced by one of the new. */
@@ -106,16 +124,15 @@ static void rollover(void **state)
 	judged(&cookies, client, 1559741961, of_new, COOKIE_VALID, of_new);
 	load_good(&cookies, SECRET_NEW "\n");
 	judged(&cookies, client, 1559741961, of_old, COOKIE_INVALID, of_new);
-	cookies_free(&cookies);
 }
 
 static void made_at(const struct cookies *cookies, uint32_t now, char text[2 * COOKIE_OCTETS + 1])
 {
-	uint8_t reply[COOKIE_OCTETS];
-	struct client client = client_of(CLIENT_A);
+	struct query query = query_of(CLIENT_A, COOKIE_CLIENT_OCTETS);
+	struct cookie reply;
 
-	cookies_judge(cookies, &client, (const uint8_t *)"\x24\x64\xc4\xab\xcf\x10\xc9\x57", 8, now, reply);
-	sodium_bin2hex(text, 2 * COOKIE_OCTETS + 1, reply, sizeof(reply));
+	judge(cookies, &query, (const uint8_t *)"\x24\x64\xc4\xab\xcf\x10\xc9\x57", now, &reply);
+	sodium_bin2hex(text, 2 * COOKIE_OCTETS + 1, (uint8_t *)&reply, sizeof(reply));
 }
 
 /* RFC 9018 4.3, to the second, also where the clock of 32 bits goes round. */
@@ -144,7 +161,6 @@ static void ages(void **state)
 			       rows[i].same ? made : fresh);
 		}
 	}
-	cookies_free(&cookies);
 }
 
 static void forgeries(void **state)
@@ -168,7 +184,113 @@ static void forgeries(void **state)
 		judged(&cookies, CLIENT_A, TIME_A, asked, COOKIE_INVALID, COOKIE_A);
 	}
 	judged(&cookies, "198.51.100.101", TIME_A, COOKIE_A, COOKIE_INVALID, "2464c4abcf10c957010000005cf79f113dee680ff87b4d82");
-	cookies_free(&cookies);
+}
+
+/* What libknot would say of the same octets; its clock does not go round, so it is asked well before that. */
+static enum cookie_verdict knot_verdict(const struct cookie_secrets *secrets, const struct query *query, const uint8_t *option,
+					uint32_t now, uint8_t fresh[COOKIE_OCTETS])
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	int is_ipv4 = query->source_family == ECS_FAMILY_IPV4;
+	knot_edns_cookie_params_t params = {
+		.version = KNOT_EDNS_COOKIE_VERSION, .timestamp = now, .lifetime_before = COOKIE_BELIEVED_BEFORE,
+		.lifetime_after = COOKIE_BELIEVED_AFTER,
+		.client_addr = is_ipv4 ? (struct sockaddr_storage *)&in : (struct sockaddr_storage *)&in6,
+	};
+	knot_edns_cookie_t of_client = {.len = 0}, of_server = {.len = 0}, made;
+	enum cookie_verdict verdict = COOKIE_INVALID;
+
+	memcpy(&in.sin_addr, query->source_address, 4);
+	memcpy(&in6.sin6_addr, query->source_address, 16);
+	assert_int_equal(knot_edns_cookie_parse(&of_client, &of_server, option, query->cookie_octets), KNOT_EOK);
+	for (int i = secrets->count - 1; i >= 0; i--) {
+		memcpy(params.secret, &secrets->keys[i], sizeof(params.secret));
+		if (of_server.len && knot_edns_cookie_server_check(&of_server, &of_client, &params) == KNOT_EOK)
+			verdict = COOKIE_VALID;
+	}
+	assert_int_equal(knot_edns_cookie_server_generate(&made, &of_client, &params), KNOT_EOK);
+	memcpy(fresh, of_client.data, COOKIE_CLIENT_OCTETS);
+	memcpy(fresh + COOKIE_CLIENT_OCTETS, made.data, made.len);
+	return of_server.len ? verdict : COOKIE_NEW;
+}
+
+/* Random secrets, clients, times and lengths; half of the cookies are such as we made, some of these with a bit turned. */
+static void agrees_with_libknot(void **state)
+{
+	unsigned int verdicts[3] = {0};
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		uint32_t now = 1u << 30 | randombytes_uniform(1u << 30), age = randombytes_uniform(4200);
+		struct query query = {.source_family = 1 + randombytes_uniform(2)};
+		struct cookies cookies = {.changes = 1};
+		struct cookie_secrets *secrets = &cookies.sets[1];
+		uint8_t option[40], fresh[COOKIE_OCTETS];
+		struct cookie reply, asked;
+		enum cookie_verdict verdict;
+
+		secrets->count = 1 + randombytes_uniform(COOKIE_SECRETS_MAX);
+		randombytes_buf(secrets->keys, sizeof(secrets->keys));
+		randombytes_buf(query.source_address, query.source_family == ECS_FAMILY_IPV4 ? 4 : 16);
+		randombytes_buf(option, sizeof(option));
+		query.cookie_at = OPTION_AT;
+		query.cookie_octets = randombytes_uniform(2) ? COOKIE_OCTETS : 16 + randombytes_uniform(25);
+		if (!randombytes_uniform(8))
+			query.cookie_octets = COOKIE_CLIENT_OCTETS;
+		memcpy(&asked, option, sizeof(asked));
+		asked.head = COOKIE_VERSION | (uint64_t)cookie_swap32(now - age + 500) << 32;
+		asked.hash = cookie_hash(&secrets->keys[randombytes_uniform(COOKIE_SECRETS_MAX)], &query, asked.client, asked.head);
+		if (randombytes_uniform(4))
+			memcpy(option, &asked, sizeof(asked));
+		if (!randombytes_uniform(4))
+			option[randombytes_uniform(COOKIE_OCTETS)] ^= 1 << randombytes_uniform(8);
+		verdict = judge(&cookies, &query, option, now, &reply);
+		assert_int_equal(verdict, knot_verdict(secrets, &query, option, now, fresh));
+		if (memcmp(&reply, fresh, sizeof(reply)))	/* the same again, then, which is right while it is believed */
+			assert_true(verdict == COOKIE_VALID && !memcmp(&reply, option, sizeof(reply)));
+		verdicts[verdict]++;
+	}
+	for (int i = 0; i < 3; i++)
+		assert_true(verdicts[i] > 1000);
+}
+
+/* The clock that driver and fallback share. */
+static void clocks(void **state)
+{
+	struct cookies cookies = {.tai_offset = 37};
+
+	(void)state;
+	assert_int_equal(cookie_now(&cookies, TIME_A + 37), TIME_A);
+	cookies.tai_offset = -1;
+	assert_int_equal(cookie_now(&cookies, TIME_A), TIME_A + 1);
+	assert_int_equal(cookie_now(&cookies, (1ULL << 32) + 5), 6);
+	cookies.stopped = 17;
+	assert_int_equal(cookie_now(&cookies, TIME_A), 17);
+	cookies_follow_clock(&cookies);
+	assert_in_range(cookies.tai_offset, 0, 100);
+}
+
+/* New secrets go into the set that nobody reads; the same ones again move nothing. */
+static void changes(void **state)
+{
+	struct cookies cookies = {0};
+	struct cookie_secrets first;
+
+	(void)state;
+	load_good(&cookies, SECRET_OLD "\n");
+	assert_int_equal(cookies.changes, 1);
+	first = cookies.sets[1];
+	load_good(&cookies, SECRET_OLD "\n");
+	assert_int_equal(cookies.changes, 1);
+	load_good(&cookies, SECRET_NEW "\n" SECRET_OLD "\n");
+	assert_int_equal(cookies.changes, 2);
+	assert_int_equal(cookies.sets[0].count, 2);
+	assert_memory_equal(&cookies.sets[1], &first, sizeof(first));
+	cookies.changes = UINT32_MAX;
+	load_good(&cookies, SECRET_NEW "\n");
+	assert_int_equal(cookies.changes, COOKIE_SETS);
+	assert_int_equal(cookies.sets[0].count, 1);
 }
 
 /* A file that is not right names the place, quotes no secret, and leaves what was live. */
@@ -208,7 +330,6 @@ static void files(void **state)
 	assert_int_equal(load(&cookies, SECRET_A, 0644, &faults), 0);
 	assert_int_equal(faults.warnings, 1);
 	faults_free(&faults);
-	cookies_free(&cookies);
 }
 
 /* What is no file, or no file of secrets, is found out at once; what is one may look as editors leave it. */
@@ -248,33 +369,34 @@ static void strange_files(void **state)
 	judged(&cookies, CLIENT_A, TIME_A, COOKIE_A, COOKIE_INVALID, fresh);
 	load_good(&cookies, "\t" SECRET_UPPER " \t\r\n\r\n");
 	judged(&cookies, CLIENT_A, TIME_A, COOKIE_A, COOKIE_VALID, COOKIE_A);
-	cookies_free(&cookies);
 }
 
 /* Without a file: believed by who made it and by nobody else. */
 static void random_secret(void **state)
 {
+	struct cookie_secrets first = {.count = 1}, second = {.count = 1};
 	struct cookies one = {0}, other = {0};
 	char made[2 * COOKIE_OCTETS + 1], fresh[2 * COOKIE_OCTETS + 1];
 	struct faults faults;
 
 	(void)state;
 	faults_init(&faults);
-	assert_int_equal(cookies_load(&one, NULL, &faults), 0);
-	assert_int_equal(cookies_load(&other, NULL, &faults), 0);
+	randombytes_buf(first.keys, sizeof(first.keys[0]));
+	randombytes_buf(second.keys, sizeof(second.keys[0]));
+	assert_int_equal(cookies_give(&one, &first, &faults), 0);
+	assert_int_equal(cookies_give(&other, &second, &faults), 0);
 	made_at(&one, TIME_A, made);
 	made_at(&other, TIME_A, fresh);
 	judged(&one, CLIENT_A, TIME_A, made, COOKIE_VALID, made);
 	judged(&other, CLIENT_A, TIME_A, made, COOKIE_INVALID, fresh);
-	cookies_free(&one);
-	cookies_free(&other);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples), cmocka_unit_test(rollover), cmocka_unit_test(ages), cmocka_unit_test(forgeries),
-		cmocka_unit_test(files), cmocka_unit_test(strange_files), cmocka_unit_test(random_secret),
+		cmocka_unit_test(agrees_with_libknot), cmocka_unit_test(clocks), cmocka_unit_test(changes), cmocka_unit_test(files),
+		cmocka_unit_test(strange_files), cmocka_unit_test(random_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

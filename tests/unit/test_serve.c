@@ -482,6 +482,21 @@ static void gives_cookies_alone(void **state)
 	assert_int_equal(counted(REASON_QDCOUNT), 0);
 }
 
+/* Until the controller has given secrets, a cookie is an option that nobody knows. */
+static void has_no_secrets_yet(void **state)
+{
+	uint32_t changes = fixture.cookies.changes, length;
+
+	(void)state;
+	fixture.cookies.changes = 0;
+	assert_string_equal(ask_options("www.example.com", 28, COOKIE ECS_V6, sizeof(COOKIE ECS_V6) - 1, 0),
+			    "NOERROR aa\nwww.example.com. 10 AAAA 2001:db8:10::1\nedns ecs 2/40/41\n");
+	memset(fixture.message.octets, 0, HEADER_OCTETS);
+	length = fixture_opt(HEADER_OCTETS, 1232, COOKIE, sizeof(COOKIE) - 1);
+	assert_string_equal(ask(length, 0), "FORMERR noquestion\nedns\n");
+	fixture.cookies.changes = changes;
+}
+
 #define NSID "\0\3\0\0"
 
 static const char *ask_chaos(const char *name, uint16_t type, const void *options, size_t length)
@@ -622,7 +637,7 @@ static void judges_unusual_messages(void **state)
 		/* the first subnet is good, the second is not: nothing is echoed */
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x16" ECS_V4 "\0\x08\0\x07\0\3\x18\0\1\2\3"), "FORMERR\nedns\n",
 		    ECS_MALFORMED),
-		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0c\0\x0a\0\x08" "12345678"), GOOD "edns cookie 24 12345678\n", COOKIE),
+		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\x0c\0\x0a\0\x08" "12345678"), GOOD "edns cookie 24 12345678\n", NAME),
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", MAIL OPT("\0\4\0\3\0\0"), GOOD "edns\n", NSID),
 		ROW("\0\0" "\0\1\0\0\0\0\0\0", "\x04mail\x07" "example\x03" "com\0\0\1\0\3", "REFUSED\n", CLASS),
 		ROW("\0\0" "\0\1\0\0\0\0\0\1", "\x04mail\x07" "example\x03" "com\0\0\1\0\3" OPT("\0\x0b" ECS_V4),
@@ -932,6 +947,7 @@ int main(void)
 		cmocka_unit_test(echoes_the_subnet),
 		cmocka_unit_test(speaks_cookies_and_keepalive),
 		cmocka_unit_test(gives_cookies_alone),
+		cmocka_unit_test(has_no_secrets_yet),
 		cmocka_unit_test(tells_who_it_is),
 		cmocka_unit_test(explains_errors),
 		cmocka_unit_test(judges_unusual_messages),

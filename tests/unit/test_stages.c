@@ -400,7 +400,7 @@ static int model_parse(const struct wire *wire, int ecs)
 		return REASON_CLASS;
 	if (type == 41 || (type >= 128 && type <= 254))
 		return REASON_META_TYPE;
-	return cookie >= 0 ? REASON_COOKIE : nsid ? REASON_NSID : REASON_GO;
+	return nsid ? REASON_NSID : REASON_GO;
 }
 
 /* -- query_parse(): the reasons -- */
@@ -726,11 +726,11 @@ static void test_parse_cookie_and_nsid(void **state)
 		int reason;
 		unsigned int flags;
 	} rows[] = {
-		{ { OPTION_COOKIE, 100 }, REASON_COOKIE, QUERY_COOKIE },
-		{ { 100, OPTION_COOKIE }, REASON_COOKIE, QUERY_COOKIE },
+		{ { OPTION_COOKIE, 100 }, REASON_GO, QUERY_COOKIE },
+		{ { 100, OPTION_COOKIE }, REASON_GO, QUERY_COOKIE },
 		{ { OPTION_NSID, 100 }, REASON_NSID, QUERY_NSID },
-		{ { OPTION_NSID, OPTION_COOKIE }, REASON_COOKIE, QUERY_COOKIE | QUERY_NSID },
-		{ { OPTION_COOKIE, OPTION_NSID }, REASON_COOKIE, QUERY_COOKIE | QUERY_NSID },
+		{ { OPTION_NSID, OPTION_COOKIE }, REASON_NSID, QUERY_COOKIE | QUERY_NSID },
+		{ { OPTION_COOKIE, OPTION_NSID }, REASON_NSID, QUERY_COOKIE | QUERY_NSID },
 	};
 	struct wire wire, options;
 	struct query query;
@@ -761,7 +761,7 @@ static void test_parse_order(void **state)
 	static const int order[] = {
 		REASON_RESPONSE, REASON_OPCODE, REASON_QDCOUNT, REASON_QUESTION, REASON_RECORDS, REASON_OPT_OWNER,
 		REASON_OPT_LENGTH, REASON_TRAILING, REASON_VERSION, REASON_ECS_MALFORMED, REASON_COOKIE_MALFORMED, REASON_CLASS,
-		REASON_META_TYPE, REASON_COOKIE, REASON_NSID, REASON_GO,
+		REASON_META_TYPE, REASON_NSID, REASON_GO,
 	};
 	struct wire wire, options;
 	struct query query;
@@ -790,9 +790,9 @@ static void test_parse_order(void **state)
 		put_option(&options, 100, "x", 1);
 		if (rank <= 9)
 			put_ecs(&options, 1, 33, 0, "12345", 5);
-		if (rank <= 13)
+		if (rank <= 12)
 			put_option(&options, OPTION_COOKIE, "12345678", rank <= 10 ? 7 : 8);
-		if (rank <= 14)
+		if (rank <= 13)
 			put_option(&options, OPTION_NSID, NULL, 0);
 		at = wire.length;
 		put_opt(&wire, 1232, 0, &options);
@@ -962,7 +962,7 @@ static void test_parse_random(void **state)
 		seen[reason]++;
 	}
 	for (i = 0; rounds() >= 20000 && i < REASON_COUNT; i++)	/* the test has teeth: it met every reason of the parser */
-		if ((i == REASON_GO || (i >= REASON_SHORT && i <= REASON_NSID) || i == REASON_COOKIE_MALFORMED) &&
+		if ((i == REASON_GO || (i >= REASON_SHORT && i <= REASON_NSID && i != REASON_COOKIE) || i == REASON_COOKIE_MALFORMED) &&
 		    i != REASON_TOO_LONG && i != REASON_OPTIONS && !seen[i])
 			fail_msg("reason %u was never met", i);
 }

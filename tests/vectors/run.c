@@ -4,6 +4,7 @@
  *
  *	run driver --pins DIR --ifindex N FILE...	through the pinned program, by BPF_PROG_RUN
  *	run server FILE...				over UDP and TCP to the server that the vectors name
+ *	run clock --pins DIR SECONDS			lets the clock of cookies stand still; 0: go on
  *	run addresses FILE...				the source addresses that `run server` binds, one a line
  *
  * Prints TAP. Last line: "N passed, N failed". Exit 0: none failed; 1: some did; 2: it could not begin.
@@ -20,6 +21,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: run driver --pins DIR --ifindex N FILE...\n"
 			"       run server FILE...\n"
+			"       run clock --pins DIR SECONDS\n"
 			"       run addresses FILE...\n");
 	return 2;
 }
@@ -76,6 +78,8 @@ int main(int argc, char **argv)
 	}
 	if (optind >= argc)
 		return usage();
+	if (!strcmp(verb, "clock"))
+		return !pins ? usage() : stop_clock(pins, strtoul(argv[optind], NULL, 10)) ? 2 : 0;
 	for (version = 4; version <= 6; version += 2)
 		for (i = optind; i < argc && !code; i++)
 			code = vectors_read(&vectors, argv[i], version);

@@ -15,4 +15,7 @@ void tally_count(struct tally *tally, const struct vector *vector, const char *h
 int run_driver(const struct vectors *vectors, const char *pins, unsigned int ifindex, struct tally *tally);
 int run_server(const struct vectors *vectors, struct tally *tally);
 
+/* Lets the clock of cookies stand still, for driver and fallback; 0: lets it go on. 0, or -ENOENT with a line on standard error. */
+int stop_clock(const char *pins, uint32_t seconds);
+
 #endif

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # The vectors in a lab of their own: what the literals say by dnspython, then through the driver by BPF_PROG_RUN, then,
-# with the driver detached, through the fallback over UDP and TCP, whose clock stands still and whose secrets are known.
-# Prints TAP.
+# with the driver detached, through the fallback over UDP and TCP. The clock of cookies stands still, and their secrets are
+# known. Prints TAP.
 set -Eeuo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -32,13 +32,15 @@ main()
 	push ecs-off.yaml
 	drive "$here/ecs-off.txt"
 	push vectors.yaml
-	drive "${on[@]}" "$here/cookies-rolled.txt" "$here/frames.txt"
+	drive "${on[@]}" "$here/frames.txt"
+	roll_over
+	drive "$here/cookies-rolled.txt"
 	check "detach" lab server ecsdns-loader detach ecs0
+	ask "$here/cookies-rolled.txt"
+	roll_over
 	ask "${on[@]}"
 	push ecs-off.yaml
 	ask "$here/ecs-off.txt"
-	roll_over
-	ask "$here/cookies-rolled.txt"
 	finish
 }
 
@@ -48,18 +50,28 @@ give_secrets()
 	lab stop
 	install -m 0600 "$here/draw.key" "$run/state/draw.key"
 	install -m 0600 "$here/cookie.secrets" "$run/cookie.secrets"
-	export FALLBACK_OPTIONS="--cookie-secrets $run/cookie.secrets"
-	FALLBACK_COMMAND="$here/clock.sh $(<"$here/cookie.clock")"
-	export FALLBACK_COMMAND
+	export CONTROLLER_OPTIONS="--cookie-secrets $run/cookie.secrets"
+	check "the clock of cookies stands still" "$runner" clock --pins "$run/bpf/ecsdns/v1" "$(<"$here/cookie.clock")"
 	lab start
 }
 
-# The second secret becomes the first (RFC 9018 5).
+# The second secret becomes the first (RFC 9018 5), and the first the second.
 roll_over()
 {
-	grep -v '^#' "$here/cookie.secrets" | tac >"$run/cookie.secrets"
-	check "SIGHUP: the secrets again" kill -HUP "$(<"$run/fallback.pid")"
-	sleep 0.2
+	local before
+
+	before=$(rolled)
+	sed -i '/^#/d; 1!G; h; $!d' "$run/cookie.secrets"
+	check "SIGHUP: the secrets again" kill -HUP "$(<"$run/controller.pid")"
+	for _ in $(seq 100); do
+		[ "$(rolled)" -eq "$before" ] || return 0
+		sleep 0.05
+	done
+}
+
+rolled()
+{
+	grep -c 'has been read again' "$run/controller.log" || true
 }
 
 # The resolvers that the vectors are asked by.

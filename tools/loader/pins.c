@@ -20,6 +20,7 @@
 
 #define DIRECTORY_MODE 0755
 #define PIN_MODE 0640	/* group members may read: the fallback runs without root */
+#define PIN_MODE_SECRET 0600
 #define COMPLETE "control"	/* pinned last and removed first: where it stands, all the others do */
 
 #define PROGRAM_PIN "program"
@@ -219,7 +220,7 @@ static int pins_pin(const struct loader *loader, const struct bpf_object *object
 		fprintf(stderr, "ecsdns-loader: pinning %s: %s\n", path, strerror(-code));
 		return code;
 	}
-	if (chmod(path, PIN_MODE))
+	if (chmod(path, strcmp(name, table_name(TABLE_cookies)) ? PIN_MODE : PIN_MODE_SECRET))
 		fprintf(stderr, "ecsdns-loader: warning: chmod %s: %s\n", path, strerror(errno));
 	if (!loader->owner || !chown(path, loader->owner->pw_uid, loader->owner->pw_gid))
 		return 0;

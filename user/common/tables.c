@@ -40,6 +40,12 @@ static int table_is_writable(enum table table, enum tables_access access)
 	return access == TABLES_WRITE || (access == TABLES_FALLBACK && table == TABLE_fallback_counters);
 }
 
+/* Secrets are for those that use them. */
+static int table_is_closed(enum table table, enum tables_access access)
+{
+	return access == TABLES_READ && table == TABLE_cookies;
+}
+
 static int table_get(enum table table, const char *pins, int writable, char *error, size_t error_size)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = writable ? 0 : BPF_F_RDONLY);
@@ -125,17 +131,22 @@ int tables_open(struct tables *tables, const char *pins, enum tables_access acce
 		{ TABLE_answers, (void **)&tables->answers },
 		{ TABLE_fallback_counters, (void **)&tables->fallback_counters },
 		{ TABLE_health, (void **)&tables->health },
+		{ TABLE_cookies, (void **)&tables->cookies },
 	};
 	int code;
 
 	memset(tables, 0, sizeof(*tables));
 	memset(tables->fd, -1, sizeof(tables->fd));
 	for (int table = 0; table < TABLE_COUNT; table++) {
+		if (table_is_closed(table, access))
+			continue;
 		code = table_open(tables, table, pins, access, error, error_size);
 		if (code)
 			return code;
 	}
 	for (size_t i = 0; i < sizeof(mapped) / sizeof(mapped[0]); i++) {
+		if (table_is_closed(mapped[i].table, access))
+			continue;
 		code = table_map(tables, mapped[i].table, mapped[i].where, pins, access, error, error_size);
 		if (code)
 			return code;
@@ -181,6 +192,7 @@ void tables_close(struct tables *tables)
 	table_unmap(tables, TABLE_answers, tables->answers);
 	table_unmap(tables, TABLE_fallback_counters, tables->fallback_counters);
 	table_unmap(tables, TABLE_health, tables->health);
+	table_unmap(tables, TABLE_cookies, tables->cookies);
 	for (int table = 0; table < TABLE_COUNT; table++)
 		if (tables->fd[table] >= 0)
 			close(tables->fd[table]);

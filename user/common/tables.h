@@ -32,7 +32,8 @@
 	X(health, sizeof(uint32_t), sizeof(struct health_state))		\
 	X(capture, sizeof(uint32_t), sizeof(struct capture))			\
 	X(capture_counts, sizeof(uint32_t), sizeof(struct capture_counts))	\
-	X(captured, 0, 0)
+	X(captured, 0, 0)							\
+	X(cookies, sizeof(uint32_t), sizeof(struct cookies))
 
 enum table {
 #define X(name, key, value) TABLE_##name,
@@ -45,7 +46,7 @@ const char *table_name(enum table table);
 
 /* Rights to ask for. The kernel holds read-only descriptors to it. */
 enum tables_access {
-	TABLES_READ,		/* everything read-only: the tools */
+	TABLES_READ,		/* everything read-only, but no secrets: the tools */
 	TABLES_FALLBACK,	/* read-only but for fallback_counters */
 	TABLES_WRITE,		/* the controller */
 };
@@ -59,6 +60,7 @@ struct tables {
 	struct answer *answers;
 	struct reasons *fallback_counters;	/* one a worker; use relaxed atomic loads to read those of others */
 	struct health_state *health;		/* likewise */
+	struct cookies *cookies;		/* null with TABLES_READ */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "user/common/readiness.h"
+#include "user/controller/cookies.h"
 
 #define INTERVAL 1000		/* milliseconds */
 
@@ -29,7 +30,10 @@ void beat_now(struct controller *controller)
 
 static void beat_on_timer(uv_timer_t *timer)
 {
-	beat_now(timer->data);
+	struct controller *controller = timer->data;
+
+	cookies_follow_clock(controller->tables.cookies);
+	beat_now(controller);
 }
 
 void beat_start(struct controller *controller)

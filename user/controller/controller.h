@@ -36,6 +36,7 @@ struct controller {
 	struct reload *reload;
 	const char *metrics_address;	/* --metrics, or null */
 	int metrics_services;		/* enum metrics_services */
+	const char *cookie_secrets;	/* --cookie-secrets, or null */
 	int group;			/* of the socket; -1: the process's */
 	bool take_over;			/* --take-over */
 	bool fill;			/* --fill: the state directory is another's, and is only read */

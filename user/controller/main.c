@@ -20,6 +20,7 @@
 #include "user/common/version.h"
 #include "user/controller/beat.h"
 #include "user/controller/capture.h"
+#include "user/controller/cookies.h"
 #include "user/controller/follow.h"
 #include "user/controller/metrics.h"
 #include "user/controller/push.h"
@@ -48,6 +49,10 @@ static void usage(FILE *to)
 		"                      driver, since its tables were made\n"
 		"  --take-over         ask the controller that runs to end, when its pushes are done, and go on from there\n"
 		"  --fill              only fill the tables with what is live, beside the controller that runs; then end\n"
+		"  --cookie-secrets FILE  sign DNS cookies (RFC 9018) with the first secret in FILE and believe those of all, 1\n"
+		"                      to 3 lines of 32 hexadecimal digits; SIGHUP reads it again. Servers of one anycast\n"
+		"                      address need the same. Without it the tables keep what they have, at first cookie.key of\n"
+		"                      the state directory, a random one\n"
 		"  --help, --version\n");
 }
 
@@ -89,8 +94,8 @@ static void main_options(struct controller *controller, int argc, char **argv)
 		{"socket", required_argument, NULL, 'c'}, {"socket-group", required_argument, NULL, 'g'},
 		{"config", required_argument, NULL, 'f'}, {"watch", no_argument, NULL, 'w'},
 		{"metrics", required_argument, NULL, 'm'}, {"metrics-services", required_argument, NULL, 'M'},
-		{"take-over", no_argument, NULL, 't'},
-		{"fill", no_argument, NULL, 'F'}, {"help", no_argument, NULL, 'h'},
+		{"take-over", no_argument, NULL, 't'}, {"fill", no_argument, NULL, 'F'},
+		{"cookie-secrets", required_argument, NULL, 'k'}, {"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'}, {0},
 	};
 	const char *environment = getenv("ECSDNS_SOCKET"), *pins = NULL;
@@ -111,6 +116,7 @@ static void main_options(struct controller *controller, int argc, char **argv)
 		case 'M': controller->metrics_services = main_services(optarg); break;
 		case 't': controller->take_over = true; break;
 		case 'F': controller->fill = true; break;
+		case 'k': controller->cookie_secrets = optarg; break;
 		case 'h': usage(stdout); exit(0);
 		case 'v': printf("ecsdns-controller %s (ABI %d)\n", ECSDNS_VERSION, ECSDNS_ABI_VERSION); exit(0);
 		default: usage(stderr); exit(2);
@@ -194,6 +200,29 @@ static int main_read_ids(struct controller *controller, struct faults *faults)
 	return fault;
 }
 
+/* Those of the file. Without one what is in the tables stays; into empty ones goes that of the state directory. */
+static int main_give_secrets(struct controller *controller, struct faults *faults)
+{
+	struct cookies *cookies = controller->tables.cookies;
+	struct cookie_key key;
+	int fault;
+
+	cookies_follow_clock(cookies);
+	if (controller->cookie_secrets)
+		return cookies_load(cookies, controller->cookie_secrets, faults);
+	if (cookies->changes)
+		return 0;
+	fault = state_cookie_key(&controller->state, (uint8_t *)&key, !controller->fill);
+	if (fault == -ENOENT)
+		return 0;	/* beside a controller of before cookies: the one that takes over makes it */
+	if (fault)
+		return faults_error(faults, NULL, "cookie.key in the state directory: %s",
+				    fault == -EINVAL ? "expected 16 octets; remove it to have another made" : strerror(-fault));
+	fault = cookies_give(cookies, &(struct cookie_secrets){.count = 1, .keys = {key}}, faults);
+	explicit_bzero(&key, sizeof(key));
+	return fault;
+}
+
 static int main_listen(struct controller *controller)
 {
 	int fault;
@@ -250,6 +279,8 @@ static int main_start(struct controller *controller)
 	controller->publisher.health = (struct health_source){states_down, &controller->states};
 	if (!fault)
 		fault = main_read_ids(controller, &faults);
+	if (!fault)
+		fault = main_give_secrets(controller, &faults);
 	if (!fault && controller->fill) {
 		fault = push_fill(controller);
 		states_stop(&controller->states);
@@ -269,10 +300,7 @@ static int main_start(struct controller *controller)
 	if (!fault)
 		fault = push_start(controller);
 out:
-	for (size_t i = 0; i < faults.count; i++) {
-		faults_format(&faults.list[i], error, sizeof(error));
-		log_error("%s", error);
-	}
+	faults_log(&faults);
 	faults_free(&faults);
 	return fault;
 }

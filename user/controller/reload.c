@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "user/common/log.h"
+#include "user/controller/cookies.h"
 #include "user/controller/push.h"
 
 struct folder {
@@ -64,17 +65,36 @@ static void reload_later(struct reload *reload, uint64_t milliseconds)
 	uv_timer_start(&reload->timer, reload_on_timer, milliseconds, 0);
 }
 
+/* If the file is faulty the secrets stay as they are. */
+static void reload_secrets(struct controller *controller)
+{
+	struct faults faults;
+
+	faults_init(&faults);
+	if (!cookies_load(controller->tables.cookies, controller->cookie_secrets, &faults))
+		log_notice("%s has been read again", controller->cookie_secrets);
+	faults_log(&faults);
+	faults_free(&faults);
+}
+
 static void reload_on_hangup(uv_signal_t *handle, int number)
 {
 	struct reload *reload = handle->data;
+	struct controller *controller = reload->controller;
 
 	(void)number;
-	if (!reload->controller->config) {
-		log_warning("SIGHUP: there is no --config FILE to read again; `ecsctl push FILE`");
+	if (!controller->config && !controller->cookie_secrets) {
+		log_warning("SIGHUP: there is no --config FILE to read again, and no --cookie-secrets; `ecsctl push FILE`");
 		return;
 	}
-	log_notice("SIGHUP: reading %s again", reload->controller->config);
 	service_reloading();
+	if (controller->cookie_secrets)
+		reload_secrets(controller);
+	if (!controller->config) {
+		service_ready();
+		return;
+	}
+	log_notice("SIGHUP: reading %s again", controller->config);
 	reload_now(reload);
 }
 

@@ -172,16 +172,16 @@ int state_append(const struct state *state, const char *name, unsigned int mode)
 	return file < 0 ? -errno : file;
 }
 
-int state_draw_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS])
+static int state_key(const struct state *state, const char *name, uint8_t key[STATE_KEY_OCTETS], bool may_make)
 {
 	uint8_t *octets;
 	size_t length;
-	int fault = state_read(state, "draw.key", 4096, &octets, &length);
+	int fault = state_read(state, name, 4096, &octets, &length);
 
-	if (fault == -ENOENT) {
+	if (fault == -ENOENT && may_make) {
 		if (getrandom(key, STATE_KEY_OCTETS, 0) != STATE_KEY_OCTETS)
 			return -errno;
-		return state_write(state, "draw.key", key, STATE_KEY_OCTETS, 0600);
+		return state_write(state, name, key, STATE_KEY_OCTETS, 0600);
 	}
 	if (fault)
 		return fault;
@@ -189,6 +189,16 @@ int state_draw_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS])
 		memcpy(key, octets, STATE_KEY_OCTETS);
 	free(octets);
 	return length == STATE_KEY_OCTETS ? 0 : -EINVAL;
+}
+
+int state_draw_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS])
+{
+	return state_key(state, "draw.key", key, true);
+}
+
+int state_cookie_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS], bool may_make)
+{
+	return state_key(state, "cookie.key", key, may_make);
 }
 
 static const char *state_bundle_name(uint32_t generation, char name[NAME_OCTETS])

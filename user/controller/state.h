@@ -4,6 +4,7 @@
  *
  *	lock			held (flock) while a controller runs on this directory
  *	draw.key		16 random octets, mode 0600: copy it to servers that shall select alike
+ *	cookie.key		likewise, the secret of DNS cookies where no file gives others
  *	ids.json		stable ids of services and regions
  *	admin.json		what the operator said of members, pools and regions
  *	health.json		what checks said of members, as of a moment ago
@@ -54,6 +55,9 @@ void state_close(struct state *state);
 
 /* Reads draw.key, or makes it. -EINVAL if it is not 16 octets long. */
 int state_draw_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS]);
+
+/* cookie.key, in the same way; -ENOENT if it is not there and may not be made. */
+int state_cookie_key(const struct state *state, uint8_t key[STATE_KEY_OCTETS], bool may_make);
 
 /* A file of the directory, whole. The caller frees *octets. */
 int state_read(const struct state *state, const char *name, size_t limit, uint8_t **octets, size_t *length);

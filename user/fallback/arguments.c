@@ -27,11 +27,7 @@ static const char usage[] =
 	"  --state DIR     where the controller keeps configurations (default " STATE_DEFAULT ")\n"
 	"  --workers N     threads that answer, 1 to 16 (default: one a CPU)\n"
 	"  --user NAME     give up all rights but that to bind low ports, and become this user, who has to be able\n"
-	"                  to read DIR/generations of --state and, on SIGHUP, FILE of --cookie-secrets\n"
-	"  --cookie-secrets FILE\n"
-	"                  sign DNS cookies (RFC 9018) with the first secret in FILE and believe those of all, 1 to 3\n"
-	"                  lines of 32 hexadecimal digits; read again on SIGHUP. Servers of one anycast address need the\n"
-	"                  same. Without it, a random secret is made at every start\n"
+	"                  to read DIR/generations of --state\n"
 	"  --identity TEXT say TEXT to those who ask which of several servers this is: NSID (RFC 5001), and id.server and\n"
 	"                  hostname.bind in class CH (RFC 4892). Without it they are not told\n"
 	"  --chaos-version TEXT\n"
@@ -69,7 +65,6 @@ static const struct argument {
 	TEXT("pins", pins),
 	TEXT("state", state),
 	TEXT("user", user),
-	TEXT("cookie-secrets", cookie_secrets),
 	TEXT("identity", identity),
 	TEXT("chaos-version", version),
 	TEXT("control", control),

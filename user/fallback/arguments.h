@@ -8,7 +8,6 @@
 struct arguments {
 	const char *pins, *state;
 	const char *user;		/* null: stay who we are */
-	const char *cookie_secrets;	/* null: a random one */
 	const char *identity, *version;	/* null: not told */
 	const char *control;		/* path of a socket */
 	uint32_t take_over, no_seccomp;	/* flags: 0 or 1 */

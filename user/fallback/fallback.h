@@ -28,9 +28,6 @@ struct fallback {
 	int has_failed;		/* we end, and not because somebody wanted it */
 };
 
-/* Reads the cookie secrets, or makes one. What is wrong with a file is told; the secrets that were live stay. 0 or -errno. */
-int fallback_read_cookies(struct fallback *fallback);
-
 /* This process is to end: workers get their last order, clients are asked to close, systemd hears why. */
 void fallback_leave(struct fallback *fallback, enum worker_order order, const char *status);
 

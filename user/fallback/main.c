@@ -105,9 +105,7 @@ static int fallback_open(struct fallback *fallback)
 		log_error("%s", error);
 		return code;
 	}
-	code = fallback_read_cookies(fallback);
-	if (!code)
-		code = open_control(fallback);
+	code = open_control(fallback);
 	if (!code && arguments->user)
 		code = rights_drop(arguments->user);
 	return code;
@@ -227,6 +225,5 @@ static void fallback_end(struct fallback *fallback)
 	take_end(&fallback->take);
 	generations_free(&fallback->generations);
 	census_free(fallback->policy.census);
-	cookies_free(&fallback->policy.cookies);
 	tables_close(&fallback->tables);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -17,19 +18,44 @@ static uint8_t *options_put(struct options *options, struct query *query, uint16
 	return at + OPTION_HEADER_OCTETS;
 }
 
-void options_begin(struct options *options, struct query *query, const struct message *message,
-		   const struct policy *policy, const struct client *client)
+/* The driver's clock, less what the table says that it is ahead. */
+static uint32_t cookies_now(const struct cookies *cookies)
 {
+	struct timespec tai;
+
+	clock_gettime(CLOCK_TAI, &tai);
+	return cookie_now(cookies, tai.tv_sec);
+}
+
+/* The cookie for the reply, whole whatever the controller does meanwhile; false: there are no secrets. */
+static bool options_judge_cookie(struct options *options, const struct query *query, const struct message *message,
+				 const struct cookies *cookies, struct cookie *reply)
+{
+	uint32_t changes;
+
+	do {
+		changes = __atomic_load_n(&cookies->changes, __ATOMIC_ACQUIRE);
+		if (!changes)
+			return false;
+		options->cookie = cookie_judge(message, query, &cookies->sets[changes % COOKIE_SETS], cookies_now(cookies), reply);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__atomic_load_n(&cookies->changes, __ATOMIC_RELAXED) != changes);
+	return true;
+}
+
+void options_begin(struct options *options, struct query *query, const struct message *message,
+		   const struct policy *policy, const struct tables *tables, const struct client *client)
+{
+	struct cookie cookie;
 	uint32_t idle_ms;
 	uint8_t *at;
 	size_t length;
 
 	query->more_octets = 0;
-	if (query->flags & QUERY_COOKIE && query_options_judge(query, 0) == REASON_GO) {
-		at = options_put(options, query, OPTION_COOKIE, COOKIE_OCTETS);
-		options->cookie = cookies_judge(&policy->cookies, client, message->octets + query->cookie_at,
-						query->cookie_octets, time(NULL), at);
-	}
+	options->has_cookie = query->flags & QUERY_COOKIE && query_options_judge(query, 0) == REASON_GO &&
+			      options_judge_cookie(options, query, message, tables->cookies, &cookie);
+	if (options->has_cookie)
+		memcpy(options_put(options, query, OPTION_COOKIE, COOKIE_OCTETS), &cookie, COOKIE_OCTETS);
 	if (query->flags & QUERY_NSID && policy->identity) {
 		length = strlen(policy->identity);
 		memcpy(options_put(options, query, OPTION_NSID, length), policy->identity, length);

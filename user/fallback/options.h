@@ -7,7 +7,8 @@
 #ifndef ECSDNS_FALLBACK_OPTIONS_H
 #define ECSDNS_FALLBACK_OPTIONS_H
 
-#include "maps/query.h"
+#include "maps/cookie.h"
+#include "user/common/tables.h"
 #include "user/fallback/policy.h"
 #include "user/fallback/response.h"
 
@@ -15,12 +16,16 @@
 
 struct options {
 	uint8_t octets[OPTIONS_OCTETS_MAX];
-	enum cookie_verdict cookie;	/* if one came */
+	int has_cookie;			/* one came, and there are secrets */
+	enum cookie_verdict cookie;	/* of that */
 };
 
-/* What the query asks for, while it stands in `message`; sets query->more_octets. A faulty cookie asks for nothing. */
+/*
+ * What the query asks for, while it stands in `message`; sets query->more_octets. A faulty cookie asks for nothing, and
+ * without secrets in the tables none does.
+ */
 void options_begin(struct options *options, struct query *query, const struct message *message,
-		   const struct policy *policy, const struct client *client);
+		   const struct policy *policy, const struct tables *tables, const struct client *client);
 
 /*
  * Adds the extended error, which nobody has to ask for (RFC 8914 3), behind the others. `room`: octets that the reply may

@@ -9,9 +9,9 @@
  * Walks a whole message of at least a header: other opcodes, any number of questions, records and options. Fills the
  * query as query_parse() does (same input, same order of faults), with the OPT record wherever it stands among the
  * additional ones (RFC 6891 6.1.1). Other records are looked at for their bounds only.
- * Returns the fault, or REASON_GO, REASON_COOKIE, REASON_NSID. QUERY_EDNS is set as soon as the fixed part of an OPT
- * record was seen, fault or not: its reply has one too. REASON_COOKIE without a question (question_end 0) is a query for a
- * cookie alone. REASON_RECORDS: two OPT records, or a record out of bounds.
+ * Returns the fault, or REASON_GO, REASON_NSID, REASON_COOKIE. QUERY_EDNS is set as soon as the fixed part of an OPT
+ * record was seen, fault or not: its reply has one too. REASON_COOKIE: there is no question, but a cookie to ask for
+ * (RFC 7873 5.4). REASON_RECORDS: two OPT records, or a record out of bounds.
  */
 int parse_message(const struct message *message, struct query *query);
 

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "user/fallback/census.h"
-#include "user/fallback/cookies.h"
 
 /* RFC 7766 6.2.3: seconds are enough; a client that wants more connects again. */
 #define TCP_IDLE_SECONDS_DEFAULT 10
@@ -15,7 +14,6 @@
 #define POLICY_TEXT_OCTETS_MAX 128
 
 struct policy {
-	struct cookies cookies;
 	struct census *census;	/* of TCP connections */
 	const char *identity;	/* for NSID (RFC 5001) and id.server; null: not told */
 	const char *version;	/* for version.server; null: not told */

@@ -103,7 +103,6 @@ static struct verdict judge(struct serve *serve, const struct message *message, 
 		query_reset(serve, length, client);
 		verdict.fault = judge_message(serve, message, &verdict.found);
 		break;
-	case REASON_COOKIE:
 	case REASON_NSID:
 		verdict.fault = REASON_GO;	/* for options_begin(), whatever the answer */
 		break;
@@ -125,8 +124,7 @@ static int judge_message(struct serve *serve, const struct message *message, int
 
 	if (fault)
 		*found = fault;
-	/* Without a question a cookie is all that is asked for (RFC 7873 5.4). */
-	if (fault == REASON_NSID || (fault == REASON_COOKIE && serve->query.question_end))
+	if (fault == REASON_NSID)
 		return REASON_GO;
 	return fault;
 }
@@ -172,7 +170,7 @@ static uint32_t reply(struct serve *serve, struct message *message, struct verdi
 
 	if (verdict->fault == REASON_SHORT || verdict->fault == REASON_RESPONSE)
 		return 0;
-	options_begin(&serve->options, &serve->query, message, serve->policy, client);
+	options_begin(&serve->options, &serve->query, message, serve->policy, serve->generations->tables, client);
 	octets = reply_records(serve, message, verdict, generation);
 	return options_append(&serve->options, &serve->query, message, octets);
 }
@@ -231,6 +229,8 @@ static uint32_t reply_cookie(struct serve *serve, struct message *message)
 {
 	struct status status = { .rcode = serve->options.cookie == COOKIE_INVALID ? RCODE_BADCOOKIE : RCODE_NOERROR };
 
+	if (!serve->options.has_cookie)
+		return reply_error(serve, message, REASON_QDCOUNT);
 	response_begin(&serve->response, message, &serve->query);
 	return finish(serve, status);
 }

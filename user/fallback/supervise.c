@@ -115,23 +115,11 @@ static void take_news(const struct fallback *fallback)
 		log_error("reading news: %s", strerror(errno));
 }
 
-int fallback_read_cookies(struct fallback *fallback)
-{
-	struct faults faults;
-	int code;
-
-	faults_init(&faults);
-	code = cookies_load(&fallback->policy.cookies, fallback->arguments.cookie_secrets, &faults);
-	faults_log(&faults);
-	faults_free(&faults);
-	return code;
-}
-
+/* All that can change comes through the tables; but who says `systemctl reload` waits for the word that it is done. */
 static void reload(struct fallback *fallback)
 {
 	notify_reloading(&fallback->notify);
-	if (fallback->arguments.cookie_secrets && !fallback_read_cookies(fallback))
-		log_notice("%s has been read again", fallback->arguments.cookie_secrets);
+	log_notice("nothing to read again: every push is followed at once, and cookie secrets are the controller's");
 	notify_reloaded(&fallback->notify);
 }
 

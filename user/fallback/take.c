@@ -91,7 +91,6 @@ static int take_wait(struct fallback *fallback, int wait_ms)
 			return 0;
 		if (read(fallback->signals, &signal, sizeof(signal)) != sizeof(signal) || signal.ssi_signo != SIGHUP)
 			return -EINTR;
-		fallback_read_cookies(fallback);
 	}
 	return -ETIMEDOUT;
 }

@@ -161,6 +161,7 @@ E2E := \
 	tests/e2e/subnet.sh \
 	tests/e2e/soak.sh \
 	tests/e2e/agreement.sh \
+	tests/e2e/cookies.sh \
 	tests/e2e/anycast.sh \
 	tests/e2e/compliance.sh \
 	tests/e2e/mutants.sh \

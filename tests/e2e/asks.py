@@ -36,6 +36,8 @@ class Question:
         kind = socket.SOCK_DGRAM if self.transport == "udp" else socket.SOCK_STREAM
         with socket.socket(socket.AF_INET, kind) as client:
             client.settimeout(self.seconds[0 if self.answered else -1])
+            if self.transport == "tcp":  # no TIME_WAIT: there are not enough ports for a minute's connections
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.connect((self.server, 53))
             if self.transport == "udp":
                 client.send(self.octets)

@@ -101,6 +101,7 @@ takes_over_what_flapped()
 	local before
 
 	before=$(answers)
+	rm -f "$run"/state/health.{json,journal}
 	"$lab" start
 	load_wait_ready
 	contains "a start takes over what health made" "$(<"$run/controller.log")" "50 answers are of states of health that nobody has saved"

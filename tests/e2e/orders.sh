@@ -128,12 +128,10 @@ await()
 # When the fallback is ready, it tells systemd; it alone, for the controller would, too.
 start_systemd()
 {
-	local socket=$scratch/notify
-
-	export FALLBACK_COMMAND="env NOTIFY_SOCKET=$socket"
+	export NOTIFY_SOCKET=$scratch/notify
 	: >"$scratch/told"
-	"$lab" client tests/e2e/notified.py "$socket" "$scratch/told" 198.18.0.1 text.example.com &
-	await 200 test -S "$socket"
+	"$lab" client tests/e2e/notified.py "$NOTIFY_SOCKET" "$scratch/told" 198.18.0.1 text.example.com &
+	await 200 test -S "$NOTIFY_SOCKET"
 }
 
 # SIGNAL DAEMON: and wait for its end
@@ -543,7 +541,7 @@ reboot_with()
 # What systemd would start, and nothing waits for anything.
 start_controller()
 {
-	start_daemon controller --socket "$ECSDNS_SOCKET"
+	NOTIFY_SOCKET='' start_daemon controller --socket "$ECSDNS_SOCKET"
 }
 
 start_fallback()

@@ -8,6 +8,7 @@
 #   sudo make check-long   the large counts
 #   sudo make ratio   answers of the driver a second, beside what a bare reflector does (tests/bench/ratio.sh)
 #   sudo make servers answers of the fallback a second, beside gdnsd and NSD (tests/bench/servers.sh)
+#   sudo make mix   200,000 queries of a busy server's mix: what the driver answers, what it passes up and why (tests/e2e/mix.sh)
 #   make packages     install the Debian packages of packaging/packages.txt; test-packages: those of the tests, too
 #   make install, uninstall, deb   into the system or below DESTDIR; as a Debian package (packaging/install.mk)
 #   make lint         warnings of gcc, clang 14 and clang 19, as errors
@@ -40,7 +41,7 @@ JOBS := -j$(shell nproc)
 
 PROGRAMS := ecsdns-loader ecsdns-controller ecsdns-fallback ecsctl
 
-.PHONY: all packages test-packages demo check check-long ratio servers lint clean help
+.PHONY: all packages test-packages demo check check-long ratio servers mix lint clean help
 all: $(PROGRAMS:%=$(OBJ)/%)
 
 # -- the XDP program ---------------------------------------------------------------------------------------------------
@@ -161,6 +162,7 @@ E2E := \
 	tests/e2e/subnet.sh \
 	tests/e2e/soak.sh \
 	tests/e2e/agreement.sh \
+	tests/e2e/mix.sh \
 	tests/e2e/cookies.sh \
 	tests/e2e/anycast.sh \
 	tests/e2e/compliance.sh \
@@ -209,6 +211,10 @@ ratio: test-packages
 servers: test-packages
 	@$(MAKE) --no-print-directory -s $(JOBS) all $(BUILD)/pass.bpf.o $(BUILD)/load
 	@tests/bench/servers.sh
+
+mix: test-packages
+	@$(MAKE) --no-print-directory -s $(JOBS) all $(BUILD)/pass.bpf.o $(BUILD)/replay $(BUILD)/vectors-run
+	@ECSDNS_LONG=1 tests/e2e/mix.sh
 
 # Everything, with every compiler that is supported, warnings as errors.
 lint:

@@ -169,8 +169,9 @@ class Zone:
 class Configuration:
     def __init__(self, path, may_fall=()):
         with open(path, encoding="utf-8") as text:
-            value = yaml.safe_load(text)
+            value = yaml.load(text, yaml.CSafeLoader)
         self.may_fall = may_fall
+        self.data = {}  # of pools
         folder = os.path.dirname(path)
         self.zones = [Zone(zone["name"], os.path.join(folder, zone["file"])) for zone in value.get("zones", [])]
         self.pools = value.get("pools", {})
@@ -189,8 +190,10 @@ class Configuration:
 
     def pool_data(self, pool, rrtype):
         version = {"A": 4, "AAAA": 6}.get(rrtype)
-        return [member for member in self.pools[pool].get("members", [])
-                if ipaddress.ip_address(member["address"]).version == version]
+        if (pool, version) not in self.data:
+            self.data[(pool, version)] = [member for member in self.pools[pool].get("members", [])
+                                          if ipaddress.ip_address(member["address"]).version == version]
+        return self.data[(pool, version)]
 
     def preferred(self, service, region):
         return service.get("regions", {}).get(region, [region])

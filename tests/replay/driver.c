@@ -35,7 +35,7 @@ struct run {
 	FILE *answers;
 	uint64_t begun[REASON_COUNT], counts[REASON_COUNT];	/* before the first, and as last read */
 	uint64_t forms[3], answered[3];			/* by enum form */
-	uint64_t services_passed[REASON_COUNT];		/* well-formed service queries that the driver left to the fallback */
+	uint64_t passed[3][REASON_COUNT];		/* left to the fallback, by enum form */
 	uint64_t with_cookie;				/* of the service queries that were answered */
 	uint64_t wrong;
 };
@@ -54,7 +54,7 @@ int replay_driver(const struct options *options, const struct targets *targets)
 
 	code = run_begin(&run, options, targets);
 	for (i = 0; !code && i < options->count; i++) {
-		query_make(&asked, targets, options->seed, options->first + i);
+		replay_query(options, &asked, targets, options->first + i);
 		code = run_one(&run, options->first + i, &asked);
 	}
 	if (code)
@@ -109,8 +109,7 @@ static int passed(struct run *run, uint64_t number, const struct asked *asked, c
 {
 	unsigned int reason = find_reason(run);
 
-	if (asked->form == FORM_SERVICE)
-		run->services_passed[reason]++;
+	run->passed[asked->form][reason]++;
 	if (in->length != out->length || memcmp(in->octets, out->octets, in->length)) {
 		run->wrong++;
 		if (show_wrong_number(run->options->seed, number, asked, "passed up, but changed"))
@@ -168,9 +167,12 @@ static void run_report(struct run *run)
 	for (reason = 1; reason < REASON_COUNT; reason++) {
 		if (outcomes[reason] == TX)
 			printf("answered as %s: %lu\n", vector_reasons[reason], run->counts[reason] - run->begun[reason]);
-		if (run->services_passed[reason])
+		if (run->passed[FORM_SERVICE][reason])
 			printf("left to the fallback as %s: %lu well-formed service queries\n", vector_reasons[reason],
-			       run->services_passed[reason]);
+			       run->passed[FORM_SERVICE][reason]);
+		if (run->options->mix && outcomes[reason] == PASS)
+			printf("passed as %s: %lu %lu %lu\n", vector_reasons[reason], run->passed[FORM_SERVICE][reason],
+			       run->passed[FORM_OTHER][reason], run->passed[FORM_DAMAGED][reason]);
 	}
 	coverage_print(run->coverage);
 	printf("asked %lu service %lu answered %lu with_cookie %lu other %lu damaged %lu damaged_answered %lu wrong %lu\n",

@@ -18,7 +18,6 @@
 #include "tests/vectors/connect.h"
 #include "tests/vectors/print.h"
 
-#define SAMPLED_ONE_IN 8
 #define TCP_PATIENCE 5000	/* milliseconds */
 #define MISSING_MAX 4		/* replies; then it is no use going on */
 
@@ -103,7 +102,7 @@ static int run_fill(struct run *run)
 		struct pair *pair = &run->pairs[run->pair_count];
 		long at = ftell(run->answers);
 
-		query_make(&pair->asked, run->targets, run->options->seed, run->next);
+		replay_query(run->options, &pair->asked, run->targets, run->next);
 		pair->number = run->next;
 		if (answer_load(run->answers, &pair->driver))
 			return -EIO;
@@ -173,12 +172,13 @@ static void put_hex(FILE *file, const uint8_t *octets, size_t length)
 		fprintf(file, "%02x", octets[i]);
 }
 
-/* FORM TRANSPORT QUERY DRIVER FALLBACK, in hex, "-" for nothing */
+/* NUMBER FORM TRANSPORT CLIENT QUERY DRIVER FALLBACK, in hex, "-" for nothing */
 static void put_sample(struct run *run, const struct pair *pair, const uint8_t *reply, size_t length)
 {
 	static const char forms[] = { [FORM_SERVICE] = 's', [FORM_OTHER] = 'o', [FORM_DAMAGED] = 'd' };
 
 	fprintf(run->sample, "%lu %c %s", pair->number, forms[pair->asked.form], pair->asked.tcp ? "tcp" : "udp");
+	put_hex(run->sample, pair->asked.ends.client, pair->asked.ends.version == 4 ? 4 : 16);
 	put_hex(run->sample, pair->asked.octets, pair->asked.length);
 	put_hex(run->sample, pair->driver.octets, pair->driver.length);
 	put_hex(run->sample, reply, length);
@@ -201,7 +201,7 @@ static void look(struct run *run, const struct pair *pair, const uint8_t *reply,
 	struct asked over_udp = pair->asked;
 	char why[JUDGE_WHY];
 
-	if (pair->number % SAMPLED_ONE_IN == run->options->seed % SAMPLED_ONE_IN)
+	if (pair->number % run->options->sample_one_in == run->options->seed % run->options->sample_one_in)
 		put_sample(run, pair, reply, length);
 	over_udp.tcp = 0;
 	if (!length != !query_is_owed(&pair->asked)) {

@@ -17,7 +17,7 @@
 
 #include "tests/replay/replay.h"
 
-static struct options given;
+static struct options given = { .sample_one_in = 8 };
 
 static const struct argument {
 	const char *name;
@@ -34,7 +34,9 @@ static const struct argument {
 	{ "ifindex", NULL, &given.ifindex },		/* that the driver is attached to */
 	{ "interface", &given.interface, NULL },	/* of the client's side */
 	{ "server-mac", &given.server_mac, NULL },
-	{ "sample", &given.sample, NULL },		/* for sample.py */
+	{ "sample", &given.sample, NULL },		/* for sample.py, mix_judge.py */
+	{ "sample-one-in", NULL, &given.sample_one_in },	/* so many (8) */
+	{ "mix", NULL, &given.mix },			/* 1: queries of mix.c */
 };
 #define ARGUMENTS (sizeof(arguments) / sizeof(arguments[0]))
 

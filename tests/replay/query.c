@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "maps/cookie.h"
+#include "tests/replay/compose.h"
 #include "tests/replay/dice.h"
 #include "tests/replay/query.h"
 
@@ -20,14 +21,9 @@
 #define SWEEP_EVERY 15
 enum { NOERROR = 0, NOTIMP = 4, REFUSED = 5, BADVERS = 16 };
 
-static void make_ends(struct asked *asked, int may_tcp, uint64_t *random);
 static void make_header(struct asked *asked, uint64_t *random);
 static void make_question(struct asked *asked, uint64_t *random);
 static void make_opt(struct asked *asked, uint16_t size, uint64_t *random);
-static void put_header(struct asked *asked, uint16_t id, uint16_t flags);
-static void put_question(struct asked *asked, uint16_t type, uint16_t class);
-static void put_opt(struct asked *asked, uint16_t size, uint8_t rcode, uint8_t version, uint16_t flags);
-static void classify(struct asked *asked);
 
 uint64_t query_random(uint64_t seed, uint64_t number)
 {
@@ -102,7 +98,7 @@ void query_plain(struct asked *asked, const struct plain *plain)
 /* -- who asks -- */
 
 /* Clients of 198.18.8/24 and fd00:ec5:8::/48 are not trusted, those of .7 and :7: have a region of their own. */
-static void make_ends(struct asked *asked, int may_tcp, uint64_t *random)
+void make_ends(struct asked *asked, int may_tcp, uint64_t *random)
 {
 	uint32_t net = below(random, 10);
 	struct ends *ends = &asked->ends;
@@ -136,19 +132,19 @@ static void put_u8(struct asked *asked, uint8_t value)
 		asked->octets[asked->length++] = value;
 }
 
-static void put_u16(struct asked *asked, uint16_t value)
+void put_u16(struct asked *asked, uint16_t value)
 {
 	put_u8(asked, value >> 8);
 	put_u8(asked, value & 0xff);
 }
 
-static void set_u16(struct asked *asked, size_t at, uint16_t value)
+void set_u16(struct asked *asked, size_t at, uint16_t value)
 {
 	asked->octets[at] = value >> 8;
 	asked->octets[at + 1] = value & 0xff;
 }
 
-static void put_header(struct asked *asked, uint16_t id, uint16_t flags)
+void put_header(struct asked *asked, uint16_t id, uint16_t flags)
 {
 	put_u16(asked, id);
 	put_u16(asked, flags);
@@ -172,7 +168,7 @@ static void make_header(struct asked *asked, uint64_t *random)
 	put_header(asked, ask_random(random), flags);
 }
 
-static void put_question(struct asked *asked, uint16_t type, uint16_t class)
+void put_question(struct asked *asked, uint16_t type, uint16_t class)
 {
 	unsigned int i;
 
@@ -246,7 +242,7 @@ static void cut_address(uint8_t *address, unsigned int length)
 }
 
 /* Around the places where a topology changes, or anywhere. */
-static void draw_address(const struct targets *targets, int i, uint8_t address[16], uint64_t *random)
+void draw_address(const struct targets *targets, int i, uint8_t address[16], uint64_t *random)
 {
 	const struct prefix *prefix = &targets->prefixes[i][below(random, targets->prefix_count[i])];
 	uint64_t bits[2] = { ask_random(random), ask_random(random) };
@@ -263,18 +259,11 @@ static void draw_address(const struct targets *targets, int i, uint8_t address[1
 		address[bit / 8] = (address[bit / 8] & ~(0x80 >> bit % 8)) | (base[bit / 8] & 0x80 >> bit % 8);
 }
 
-/* RFC 7871 6. `i`: 0 for IPv4, 1 for IPv6. */
-static void put_ecs(struct asked *asked, int i, uint64_t *random)
+void put_subnet(struct asked *asked, uint16_t family, unsigned int source, uint8_t address[16])
 {
-	unsigned int source = below(random, i ? 129 : 33), octets, at;
-	uint16_t family = i ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4;
-	uint8_t address[16];
+	unsigned int octets = (source + 7) / 8, at;
 
-	draw_address(asked->targets, i, address, random);
-	if (one_in(random, 50))
-		family = source = ECS_FAMILY_NONE;	/* dig +subnet=0 */
 	cut_address(address, source);
-	octets = (source + 7) / 8;
 	put_u16(asked, OPTION_ECS);
 	put_u16(asked, ECS_HEADER_OCTETS + octets);
 	if (!asked->ecs_at) {
@@ -286,6 +275,19 @@ static void put_ecs(struct asked *asked, int i, uint64_t *random)
 	put_u8(asked, 0);
 	for (at = 0; at < octets; at++)
 		put_u8(asked, address[at]);
+}
+
+/* `i`: 0 for IPv4, 1 for IPv6. */
+static void put_ecs(struct asked *asked, int i, uint64_t *random)
+{
+	unsigned int source = below(random, i ? 129 : 33);
+	uint16_t family = i ? ECS_FAMILY_IPV6 : ECS_FAMILY_IPV4;
+	uint8_t address[16];
+
+	draw_address(asked->targets, i, address, random);
+	if (one_in(random, 50))
+		family = source = ECS_FAMILY_NONE;	/* dig +subnet=0 */
+	put_subnet(asked, family, source, address);
 }
 
 static void put_octets(struct asked *asked, uint16_t code, unsigned int octets, int random_octets, uint64_t *random)
@@ -368,7 +370,7 @@ static void put_server_cookie(struct asked *asked, uint64_t *random)
 }
 
 /* A client's part alone, one that looks as we make them, or any octets behind the client's. */
-static void put_cookie(struct asked *asked, uint64_t *random)
+void put_cookie(struct asked *asked, uint64_t *random)
 {
 	static const unsigned int lengths[] = { COOKIE_CLIENT_OCTETS, COOKIE_OCTETS, COOKIE_OCTETS, 16 };
 	unsigned int kind = below(random, 4), i;
@@ -419,7 +421,7 @@ static void put_options(struct asked *asked, uint64_t *random)
 }
 
 /* RFC 6891 6.1.2, without options. The extended rcode is nothing in a query. */
-static void put_opt(struct asked *asked, uint16_t size, uint8_t rcode, uint8_t version, uint16_t flags)
+void put_opt(struct asked *asked, uint16_t size, uint8_t rcode, uint8_t version, uint16_t flags)
 {
 	asked->has_opt = 1;
 	asked->has_do = flags & OPT_DO ? 1 : 0;
@@ -468,7 +470,7 @@ static void is_other(struct asked *asked, const char *what, int rcode)
 }
 
 /* In the order in which faults are judged. */
-static void classify(struct asked *asked)
+void classify(struct asked *asked)
 {
 	if (asked->octets[2] & HEADER_OPCODE >> 8)
 		is_other(asked, "opcode", NOTIMP);

@@ -53,6 +53,9 @@ struct asked {
 /* Everything but the MACs of asked->ends. */
 void query_make(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number);
 
+/* Another one, drawn in the proportions of mix.c. */
+void query_mix(struct asked *asked, const struct targets *targets, uint64_t seed, uint64_t number);
+
 /* Where the dice of query `number` begin (dice.h). */
 uint64_t query_random(uint64_t seed, uint64_t number);
 

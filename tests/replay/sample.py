@@ -3,7 +3,7 @@
 """
 sample.py CONFIG.yaml FILE: the queries and replies that `replay fallback` put into FILE, read by dnspython.
 
-A line is NUMBER FORM TRANSPORT QUERY DRIVER FALLBACK, messages in hex or "-". What a query is (well-formed, a service's, or
+A line is NUMBER FORM TRANSPORT CLIENT QUERY DRIVER FALLBACK, address and messages in hex or "-". What a query is (well-formed, a service's, or
 not: FORM) is worked out here once more, from the configuration. Last line: figures; exit 1 if anything is wrong.
 """
 import collections
@@ -164,7 +164,7 @@ def is_owed(wire):
 
 def judge_line(judge, line):
     """-> how many messages were read"""
-    _, form, transport, *messages = line.split()
+    _, form, transport, _, *messages = line.split()
     asked, driver, fallback = (b"" if text == "-" else bytes.fromhex(text) for text in messages)
     query = parse_query(asked)
     judge.form(form, query, asked)

@@ -71,8 +71,12 @@ def others(zones, names):
     return found - set(names)
 
 
-def prefixes(config):
+def prefixes(config, directory):
     found = {prefix for topology in config["topologies"].values() for prefix in topology.get("prefixes", {})}
+    for topology in config["topologies"].values():
+        if "file" in topology:
+            with open(os.path.join(directory, topology["file"]), encoding="ascii") as table:
+                found.update(line.split(",")[0] for line in table if line[0] != "#")
     return sorted(found) + SPECIAL
 
 
@@ -82,14 +86,14 @@ def wire(name):
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        config = yaml.safe_load(file)
+        config = yaml.load(file, yaml.CSafeLoader)
     zones = read_zones(config, os.path.dirname(sys.argv[1]))
     names = services(config, zones)
     for name, types in sorted(names.items()):
         print("service", wire(name), ",".join(str(int(kind)) for kind in sorted(types)) if types else "-")
     for name in sorted(others(zones, names)):
         print("zone", wire(name))
-    for prefix in prefixes(config):
+    for prefix in prefixes(config, os.path.dirname(sys.argv[1])):
         network = ipaddress.ip_network(prefix)
         print("prefix", 1 if network.version == 4 else 2, network.network_address.packed.hex(), network.prefixlen)
 

@@ -362,7 +362,7 @@ static void put_server_cookie(struct asked *asked, uint64_t *random)
 	memcpy(&cookie.client, asked->octets + asked->cookie_at, sizeof(cookie.client));
 	cookie.head = COOKIE_VERSION | (uint64_t)cookie_swap32(COOKIE_CLOCK - age) << 32;
 	if (one_in(random, 8))
-		cookie.head ^= 0x100 << below(random, 24);	/* reserved octets count as they come */
+		cookie.head ^= 0x100ULL << below(random, 24);	/* reserved octets count as they come */
 	cookie.hash = cookie_hash(&secret, &query, cookie.client, cookie.head);
 	memcpy(asked->octets + asked->cookie_at, &cookie, sizeof(cookie));
 	if (one_in(random, 8))

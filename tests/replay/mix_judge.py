@@ -140,7 +140,10 @@ def main():
             resolver = (4 if len(client) == 8 else 6, int(client, 16))
             query = parse(asked)
             count_shares(shares, names, query)
-            why = judge.judge(query, parse(reply), reply, resolver) if reply else "no reply"
+            try:
+                why = judge.judge(query, parse(reply), reply, resolver) if reply else "no reply"
+            except Exception as fault:      # a reply that dnspython cannot read, above all
+                why = f"{type(fault).__name__}: {fault}"
             counts["judged"] += 1
             counts["wrong"] += why is not None
             if why and counts["wrong"] <= SHOWN:

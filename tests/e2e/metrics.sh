@@ -306,19 +306,19 @@ push 404, status 404, root 404, below 404, climbing 404, long-path 414" \
 		"$("$lab" server curl -s "http://$address/metrics" | grep -c '^# TYPE')"
 }
 
-# A page may be asked for at any moment.
+# A page, and a capture, may be asked for at any moment: also on kept connections while the last ones are refused.
 stops()
 {
-	local readers=() i
+	local asks
 
-	for i in 1 2 3; do
-		(while "$lab" server curl -s --unix-socket "$ECSDNS_SOCKET" http://ecsdns/metrics -o "$scratch/page-$i"; do :; done) &
-		readers+=($!)
-	done
-	sleep 0.3
+	"$lab" server tests/e2e/keeps_asking.py "$ECSDNS_SOCKET" 1.5 /metrics /v1/stats "/v1/capture?seconds=1" >"$scratch/asks" &
+	asks=$!
+	sleep 0.7
 	check "the controller stops while pages are made" load_stop_controller TERM
-	wait "${readers[@]}"
-	same "and says nothing bad" "" "$(grep -E '^<[0-3]>|Sanitizer' "$run/controller.log" | grep -v -e 'push was refused' -e '77.tar' -e 'region nowhere')"
+	wait $asks
+	check "for those who ask on and on" test "$(<"$scratch/asks")" -gt 20
+	same "it takes its socket with it" "" "$(ls "$ECSDNS_SOCKET" 2>/dev/null)"
+	same "and says nothing bad" "" "$(grep -E '^<[0-3]>|Sanitizer|Fatal error' "$run/controller.log" | grep -v -e 'push was refused' -e '77.tar' -e 'region nowhere')"
 	address_is_taken
 	CONTROLLER_OPTIONS="--metrics-services answered" $lab start
 	load_wait_ready

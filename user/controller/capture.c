@@ -338,6 +338,10 @@ void capture_handle(struct controller *controller, struct http_request *request)
 	struct capture wanted = {0};
 	int fault;
 
+	if (controller->stopping) {
+		api_refuse(request, 503, "this controller is about to end; try again when the next one listens");
+		return;
+	}
 	if (controller->capturing) {
 		api_refuse(request, 503, "another capture runs; there is one at a time: try again when it has ended");
 		return;

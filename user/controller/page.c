@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define PAGE_STOPPED "the controller is stopping"
+
 static int page_begin(struct page *page);
 
 /* -- those who wait -- */
@@ -95,6 +97,10 @@ void page_reply(struct page *page, struct http_request *request, uint64_t millis
 	bool is_served = !page->is_making || milliseconds;
 	int fault = 0;
 
+	if (page->is_stopped) {
+		http_reply(request, 503, json_pack("{s:s}", "error", PAGE_STOPPED));
+		return;
+	}
 	if (page->last && !page->is_making && uv_now(page->loop) - page->made < milliseconds) {
 		http_reply_page(request, page->last);
 		return;
@@ -117,10 +123,12 @@ void page_init(struct page *page, const struct page_kind *kind, uv_loop_t *loop,
 	page->work.data = page;
 }
 
+/* Refusing lets the daemon run, which may bring the next request: who waited when it is stopped would end the process. */
 void page_stop(struct page *page)
 {
-	list_refuse(&page->served, 503, "the controller is stopping");
-	list_refuse(&page->waiting, 503, "the controller is stopping");
+	page->is_stopped = true;
+	list_refuse(&page->served, 503, PAGE_STOPPED);
+	list_refuse(&page->waiting, 503, PAGE_STOPPED);
 }
 
 void page_free(struct page *page)

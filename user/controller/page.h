@@ -23,6 +23,7 @@ struct page {
 	uv_loop_t *loop;
 	uv_work_t work;
 	bool is_making;
+	bool is_stopped;
 	int fault;			/* of the one that is made, like these: */
 	char *text;
 	size_t length;
@@ -34,7 +35,7 @@ struct page {
 
 void page_init(struct page *page, const struct page_kind *kind, uv_loop_t *loop, void *context);
 
-/* Before http_stop(): nobody waits any more. The loop has to run until it ends by itself, and then page_free(). */
+/* Before http_stop(): nobody waits any more, nor will. The loop has to run until it ends by itself, and then page_free(). */
 void page_stop(struct page *page);
 void page_free(struct page *page);
 

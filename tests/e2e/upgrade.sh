@@ -44,6 +44,7 @@ main()
 	load_ends
 	[ -z "$long" ] || a_million_prefixes
 	without_tables
+	no_room_for_the_newest
 	finish
 }
 
@@ -558,6 +559,66 @@ without_tables()
 	contains "without tables a controller says what makes them" "$(<"$scratch/log")" "ecsdns-loader attach"
 	refuse "--fill goes alone" "without --take-over" "$build/ecsdns-controller" --fill --take-over
 	refuse "--from is for upgrade" "--from is for upgrade" "$build/ecsdns-loader" detach --from "$small" ecs0
+}
+
+# OPTION...: a controller with state and configuration of its own, until its start and its file are through.
+aside()
+{
+	start "$build" ecsdns-controller "$scratch/aside" --state "$scratch/aside.state" --socket "$scratch/aside.socket" \
+		--config "$scratch/aside.yaml" "$@"
+	echo "$pid" >"$scratch/aside.pid"
+	await "aside.yaml was refused\|aside.yaml is what\|aside.yaml was pushed already\|generation . published" "$scratch/aside"
+}
+
+aside_ends()
+{
+	local process
+
+	process=$(<"$scratch/aside.pid")
+	kill "$process"
+	await_gone "$process"
+}
+
+# COUNT: of pools and regions, on whom the answers depend.
+aside_configuration()
+{
+	local i
+
+	printf 'server: {addresses: [198.18.0.1]}\npools:\n'
+	for i in $(seq "$1"); do
+		printf '  p%s: {members: [{name: m, address: 192.0.2.%s}]}\n' "$i" "$i"
+	done
+	printf 'topologies: {t: {default: p1, prefixes: {'
+	for i in $(seq "$1"); do
+		printf '198.51.%s.0/24: p%s, ' "$i" "$i"
+	done
+	printf '}}}\nservices: [{name: www.example.com, topology: t, ttl: 10}]\n'
+}
+
+# Filled long ago, and too small for what is live by now: a start with them must not make what they hold the newest.
+no_room_for_the_newest()
+{
+	local wide=$base/wide narrow=$base/narrow home
+
+	loader "$build" prepare --pins "$wide" --names 64 --answers 256 >/dev/null
+	loader "$build" prepare --pins "$narrow" --names 64 --answers 16 >/dev/null
+	aside_configuration 2 >"$scratch/aside.yaml"
+	check "a file is pushed" aside --pins "$wide"
+	check "other tables are filled" "$lab" server "$build/ecsdns-controller" --state "$scratch/aside.state" --pins "$narrow" --fill
+	aside_ends
+	aside_configuration 30 >"$scratch/aside.yaml"
+	check "a larger file is pushed" aside --pins "$wide"
+	aside_ends
+	home=$(<"$scratch/aside.state/home.json")
+	check "the other tables have no room for it" aside --pins "$narrow"
+	contains "which the file does not hide" "$(<"$scratch/aside")" "aside.yaml was refused"
+	aside_ends
+	same "they are not those of this state" "$home" "$(<"$scratch/aside.state/home.json")"
+	check "the next start with them" aside --pins "$narrow"
+	same "does not go back to what they hold" "" "$(grep adopted "$scratch/aside")"
+	aside_ends
+	loader "$build" unload --pins "$wide" >/dev/null
+	loader "$build" unload --pins "$narrow" >/dev/null
 }
 
 main

@@ -42,7 +42,7 @@ static void push_on_work(uv_work_t *work)
 
 	push->fault = push_do(push);
 	push->all_nanoseconds = uv_hrtime() - began;
-	if (!push->fault && !push->options.is_dry && push->kind != PUSH_FILL)
+	if (!push->fault && push->made && !push->options.is_dry && push->kind != PUSH_FILL)
 		push_settle_home(push->controller);
 	publisher_set_phase(&push->controller->publisher, "");
 }

@@ -184,7 +184,10 @@ static int push_file_bundle(struct push *push, struct bundle *bundle)
 	return fault;
 }
 
-/* Made of this file already: nothing is to be done, and push->made stays null. */
+/*
+ * Made of this file already: nothing is to be done, and push->made stays null. What came after the live generation could not
+ * be brought into these tables, and is tried again.
+ */
 static bool push_is_known(struct push *push, struct bundle *bundle)
 {
 	struct controller *controller = push->controller;
@@ -192,7 +195,7 @@ static bool push_is_known(struct push *push, struct bundle *bundle)
 	uint32_t of = push->is_first ? config_file_pushed(controller) : 0;
 
 	push->of = live && config_file_same(controller, live, bundle) ? live :
-		   of && config_file_same(controller, of, bundle) ? of : 0;
+		   of && (int32_t)(live - of) > 0 && config_file_same(controller, of, bundle) ? of : 0;
 	if (live && push->of == live)
 		log_info("%s is what generation %" PRIu32 " was made of, which is live", controller->config, live);
 	else if (live && push->of)

@@ -352,6 +352,7 @@ int main(int argc, char **argv)
 
 	main_options(&controller, argc, argv);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);	/* until reload_start(): the files are read after this anyway */
 	/* Rights that a service manager gives (CAP_BPF, CAP_NET_RAW) are ours, not those of programs that checks run. */
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	controller.state = (struct state){.directory = -1, .generations = -1, .lock = -1};

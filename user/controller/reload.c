@@ -32,6 +32,13 @@ struct reload {
 
 static void reload_later(struct reload *reload, uint64_t milliseconds);
 
+/* Before the start is told, announce_state() has the word: systemd would take ours for the end of the start. */
+static void reload_tell(const struct controller *controller, void (*tell)(void))
+{
+	if (controller->announcements.is_ready)
+		tell();
+}
+
 /* -- reading -- */
 
 static void reload_now(struct reload *reload)
@@ -50,7 +57,7 @@ static void reload_now(struct reload *reload)
 	else if (fault)
 		log_error("reading %s again: %s", reload->controller->config, strerror(-fault));
 	if (fault && fault != -EBUSY)
-		service_ready();
+		reload_tell(reload->controller, service_ready);
 	reload->is_reading = !fault;
 	reload->again = false;
 }
@@ -83,15 +90,17 @@ static void reload_on_hangup(uv_signal_t *handle, int number)
 	struct controller *controller = reload->controller;
 
 	(void)number;
+	if (controller->stopping)
+		return;
 	if (!controller->config && !controller->cookie_secrets) {
 		log_warning("SIGHUP: there is no --config FILE to read again, and no --cookie-secrets; `ecsctl push FILE`");
 		return;
 	}
-	service_reloading();
+	reload_tell(controller, service_reloading);
 	if (controller->cookie_secrets)
 		reload_secrets(controller);
 	if (!controller->config) {
-		service_ready();
+		reload_tell(controller, service_ready);
 		return;
 	}
 	log_notice("SIGHUP: reading %s again", controller->config);
@@ -191,7 +200,7 @@ void reload_done(struct reload *reload, const struct words *paths)
 	if (is_new || reload->again)
 		reload_later(reload, RELOAD_SETTLE_MILLISECONDS);
 	reload->again = false;
-	service_ready();
+	reload_tell(reload->controller, service_ready);
 }
 
 /* -- start and end -- */

@@ -514,7 +514,7 @@ make_reboot()
 reboots()
 {
 	reboot_with "10,000 prefixes a family" 10000 5
-	[ -z "$long" ] || reboot_with "a million prefixes a family" 1000000 20
+	[ -z "$long" ] || reboot_with "a million prefixes a family" 1000000 30
 }
 
 # NAME COUNT SECONDS

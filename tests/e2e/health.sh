@@ -368,6 +368,7 @@ spoilt()
 	await 200 is_known down "status 503" 198.18.4.3
 	becomes "until all have told" "198.18.4.1 198.18.4.2"
 	well 198.18.4.3
+	await 400 are "$all"	# the first round takes five seconds
 	becomes "and then follow" "$all"
 }
 

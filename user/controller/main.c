@@ -87,6 +87,18 @@ static int main_services(const char *name)
 	exit(2);
 }
 
+static void main_check_options(const struct controller *controller)
+{
+	if (controller->watch && !controller->config) {
+		fprintf(stderr, "ecsdns-controller: --watch needs --config FILE, which is what is watched\n");
+		exit(2);
+	}
+	if (controller->fill && (controller->take_over || controller->config)) {
+		fprintf(stderr, "ecsdns-controller: --fill goes without --take-over and --config\n");
+		exit(2);
+	}
+}
+
 static void main_options(struct controller *controller, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -132,14 +144,7 @@ static void main_options(struct controller *controller, int argc, char **argv)
 		usage(stderr);
 		exit(2);
 	}
-	if (controller->watch && !controller->config) {
-		fprintf(stderr, "ecsdns-controller: --watch needs --config FILE, which is what is watched\n");
-		exit(2);
-	}
-	if (controller->fill && (controller->take_over || controller->config)) {
-		fprintf(stderr, "ecsdns-controller: --fill goes without --take-over and --config\n");
-		exit(2);
-	}
+	main_check_options(controller);
 	controller->pins = tables_pins(pins);
 }
 
@@ -250,6 +255,22 @@ static void main_on_verdict(void *context)
 	follow_health(context, NULL);
 }
 
+/* Whatever asks it for something, and what it does first of all. */
+static int main_serve(struct controller *controller)
+{
+	int fault;
+
+	page_init(&controller->stats, &stats_kind, &controller->loop, &controller->tables);
+	fault = metrics_init(controller, controller->metrics_services);
+	if (!fault && controller->metrics_address)
+		fault = metrics_listen(controller, controller->metrics_address);
+	if (!fault)
+		fault = main_listen(controller);
+	if (!fault)
+		fault = reload_start(controller);
+	return fault ? fault : push_start(controller);
+}
+
 static int main_start(struct controller *controller)
 {
 	struct faults faults;
@@ -288,17 +309,7 @@ static int main_start(struct controller *controller)
 		goto out;
 	}
 	if (!fault)
-		page_init(&controller->stats, &stats_kind, &controller->loop, &controller->tables);
-	if (!fault)
-		fault = metrics_init(controller, controller->metrics_services);
-	if (!fault)
-		fault = controller->metrics_address ? metrics_listen(controller, controller->metrics_address) : 0;
-	if (!fault)
-		fault = main_listen(controller);
-	if (!fault)
-		fault = reload_start(controller);
-	if (!fault)
-		fault = push_start(controller);
+		fault = main_serve(controller);
 out:
 	faults_log(&faults);
 	faults_free(&faults);

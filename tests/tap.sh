@@ -7,6 +7,8 @@
 #   refuse NAME TEXT CMD...      CMD must fail, and its output must contain TEXT
 #   same NAME EXPECTED GOT       the two strings must be equal
 #   contains NAME TEXT PART      PART must be in TEXT
+#   exits NAME CODE CMD...       CMD's exit code; what it printed is left in $output and $errors (through $scratch)
+#   field NAME FILTER EXPECTED   of the JSON in $output
 #   skip NAME WHY                not run, and why
 #   note TEXT...                 for the reader
 tap_number=0
@@ -83,6 +85,23 @@ contains()
 		note "expected to find: $3"
 		note "in: $2"
 	fi
+}
+
+exits()
+{
+	local name=$1 code=$2 status=0
+	shift 2
+
+	# shellcheck disable=SC2154 # the folder of the test
+	output=$("$@" 2>"$scratch/errors") || status=$?
+	errors=$(<"$scratch/errors")
+	same "$name: exit $code" "$code" "$status"
+	[ "$code" -eq $status ] || note "$output$errors"
+}
+
+field()
+{
+	same "$1" "$3" "$(jq -r "$2" <<<"$output" 2>&1)"
 }
 
 skip()

@@ -96,19 +96,6 @@ start_web()
 
 # -- helpers --
 
-# TRIES COMMAND...: every 20 ms
-await()
-{
-	local tries=$1
-	shift
-
-	for _ in $(seq "$tries"); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.02
-	done
-	return 1
-}
-
 answers()
 {
 	load_answers www.example.com "${1:-192.0.2.0/24}"

@@ -62,24 +62,6 @@ make_files()
 	a=$scratch/a/japan.yaml b=$scratch/b/japan.yaml
 }
 
-# NAME CODE CMD...: its exit code; standard output is left in $output, standard error in $errors
-exits()
-{
-	local name=$1 code=$2 status=0
-	shift 2
-
-	output=$("$@" 2>"$scratch/errors") || status=$?
-	errors=$(<"$scratch/errors")
-	same "$name: exit $code" "$code" "$status"
-	[ "$code" -eq $status ] || note "$output$errors"
-}
-
-# NAME FILTER EXPECTED: of the JSON in $output
-field()
-{
-	same "$1" "$3" "$(jq -r "$2" <<<"$output" 2>&1)"
-}
-
 generation()
 {
 	ecsctl --json status | jq .generation

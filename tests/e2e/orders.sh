@@ -110,19 +110,6 @@ asking_end()
 	wait "$asker"
 }
 
-# TRIES COMMAND...: every 20 ms
-await()
-{
-	local tries=$1
-	shift
-
-	for _ in $(seq "$tries"); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.02
-	done
-	return 1
-}
-
 # -- the events --------------------------------------------------------------------------------------------------------
 
 # When the fallback is ready, it tells systemd; it alone, for the controller would, too.

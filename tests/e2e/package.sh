@@ -242,7 +242,7 @@ publishes()
 # -- rights ------------------------------------------------------------------------------------------------------------
 
 # UNIT FIELD: of its main process
-field()
+proc_field()
 {
 	container_run sed -n "s/^$2:[[:space:]]*//p" "/proc/$(property "$1" MainPID)/status"
 }
@@ -267,13 +267,13 @@ rights()
 	local user
 
 	user=$(container_run id -u ecsdns)
-	same "the controller is its own user" "$user $user $user $user" "$(field controller Uid | xargs)"
-	same "with CAP_BPF and CAP_NET_RAW" "$(mask bpf net_raw)" "$(field controller CapPrm)"
-	same "which it does not leave to programs" "$(mask)" "$(field controller CapAmb)"
-	same "behind a filter of system calls" 2 "$(field controller Seccomp)"
+	same "the controller is its own user" "$user $user $user $user" "$(proc_field controller Uid | xargs)"
+	same "with CAP_BPF and CAP_NET_RAW" "$(mask bpf net_raw)" "$(proc_field controller CapPrm)"
+	same "which it does not leave to programs" "$(mask)" "$(proc_field controller CapAmb)"
+	same "behind a filter of system calls" 2 "$(proc_field controller Seccomp)"
 	user=$(container_run id -u ecsdns-fallback)
-	same "the fallback is another user" "$user $user $user $user" "$(field fallback Uid | xargs)"
-	same "with CAP_NET_BIND_SERVICE" "$(mask net_bind_service)" "$(field fallback CapPrm)"
+	same "the fallback is another user" "$user $user $user $user" "$(proc_field fallback Uid | xargs)"
+	same "with CAP_NET_BIND_SERVICE" "$(mask net_bind_service)" "$(proc_field fallback CapPrm)"
 	same "which reads bundles by its group" "640 ecsdns ecsdns-fallback" \
 		"$(container_run stat -c '%a %U %G' /var/lib/ecsdns/generations/1.tar)"
 	refuse "but may not use the control socket" "ermission denied" container_run setpriv --reuid ecsdns-fallback --regid \

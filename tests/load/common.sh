@@ -24,6 +24,19 @@ load_end()
 	exit $status
 }
 
+# TRIES COMMAND...: every 20 ms
+await()
+{
+	local tries=$1
+	shift
+
+	for _ in $(seq "$tries"); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.02
+	done
+	return 1
+}
+
 # NAME BLOCK: addresses of the name for the block, as the driver says by UDP and the fallback by TCP; one line if they agree
 load_answers()
 {

@@ -39,9 +39,9 @@ run_one()
 		not_ok=$((not_ok + 1))
 		echo "not ok - $test ended with status $status" >>"$log"
 	fi
-	echo "$ok $not_ok $skips" >"$logs/$name.counts"
-	report "$(($(date +%s) - started))" >"$logs/$name.report"
-	cat "$logs/$name.report"	# in one piece, whatever runs beside it
+	echo "$ok $not_ok $skips" >"$own/$name.counts"
+	report "$(($(date +%s) - started))" >"$own/$name.report"
+	cat "$own/$name.report"	# in one piece, whatever runs beside it
 }
 
 # SECONDS: of the test that run_one() is about
@@ -57,7 +57,7 @@ count_up()
 	local ok not_ok skips
 
 	for test in "$@"; do
-		read -r ok not_ok skips <"$logs/$(name_of "$test").counts" || ok=0 not_ok=1 skips=0
+		read -r ok not_ok skips <"$own/$(name_of "$test").counts" || ok=0 not_ok=1 skips=0
 		passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
 	done
 }
@@ -76,7 +76,8 @@ alone=("$@")
 
 mkdir -p "$logs"
 trap 'kill $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM	# each test cleans up behind itself
-rm -f "$logs"/*.counts "$logs"/*.report
+own=$(mktemp -d)
+trap 'rm -rf "$own"' EXIT
 for test in "${together[@]}"; do
 	while [ "$(jobs -pr | wc -l)" -ge "$at_once" ]; do
 		wait -n
